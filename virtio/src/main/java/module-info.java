@@ -1,4 +1,7 @@
-/** What VirtIO is: the specification's constants and layouts, memory, virtqueues and the device model. */
+/**
+ * What VirtIO is: the specification's constants and layouts, memory, virtqueues and the device
+ * model.
+ */
 module org.anyvirt.virtio {
     exports org.anyvirt.virtio.spec;
     exports org.anyvirt.virtio.memory;

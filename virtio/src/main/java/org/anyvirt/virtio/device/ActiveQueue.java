@@ -17,7 +17,9 @@ import org.anyvirt.virtio.queue.QueuePosition;
 final class ActiveQueue implements Runner.Turn {
     private static final Logger LOG = System.getLogger(ActiveQueue.class.getName());
 
-    /** Chains a turn, so that queues that share a runner wait for at most so many of a neighbour. */
+    /**
+     * Chains a turn, so that queues that share a runner wait for at most so many of a neighbour.
+     */
     private static final int BUDGET = 128;
 
     private final String name;

@@ -59,7 +59,9 @@ public final class DeviceModel {
         return accepted;
     }
 
-    /** The driver accepts features. It may come again; started queues keep what they started with. */
+    /**
+     * The driver accepts features. It may come again; started queues keep what they started with.
+     */
     public void negotiate(Features features) throws FeatureNegotiationException {
         Features unknown = features.minus(offered());
         if (!unknown.isEmpty()) {
@@ -102,11 +104,10 @@ public final class DeviceModel {
                         device.start(index, queue, accepted),
                         start.signals());
         active[index] = turn;
-        runner.execute(
-                () -> {
-                    turn.start(start.notificationFd());
-                    started.complete(null);
-                });
+        runner.execute(() -> {
+            turn.start(start.notificationFd());
+            started.complete(null);
+        });
         return started;
     }
 
@@ -153,11 +154,10 @@ public final class DeviceModel {
     public CompletableFuture<Void> onRunner(int index, Runnable command) {
         CompletableFuture<Void> done = new CompletableFuture<>();
         runnerOf(index)
-                .execute(
-                        () -> {
-                            command.run();
-                            done.complete(null);
-                        });
+                .execute(() -> {
+                    command.run();
+                    done.complete(null);
+                });
         return done;
     }
 
@@ -182,11 +182,10 @@ public final class DeviceModel {
             stopping.add(stopQueue(index));
         }
         return CompletableFuture.allOf(stopping.toArray(CompletableFuture[]::new))
-                .thenRun(
-                        () -> {
-                            accepted = Features.NONE;
-                            device.reset();
-                        });
+                .thenRun(() -> {
+                    accepted = Features.NONE;
+                    device.reset();
+                });
     }
 
     /** The counters of a queue since it started, or null when it is not started. */

@@ -21,6 +21,9 @@ public final class Buffers {
     private int fragments;
     private long total;
 
+    /** No fragments yet. */
+    public Buffers() {}
+
     public int fragments() {
         return fragments;
     }
