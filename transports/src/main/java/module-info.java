@@ -1,0 +1,6 @@
+/** How driver and device talk. */
+module org.anyvirt.transports {
+    requires transitive org.anyvirt.virtio;
+
+    exports org.anyvirt.transports.vhostuser.message;
+}
