@@ -2,5 +2,6 @@
 module org.anyvirt.transports {
     requires transitive org.anyvirt.virtio;
 
+    exports org.anyvirt.transports.vhostuser;
     exports org.anyvirt.transports.vhostuser.message;
 }
