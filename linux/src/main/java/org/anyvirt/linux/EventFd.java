@@ -1,0 +1,63 @@
+package org.anyvirt.linux;
+
+/**
+ * A counter in the kernel that wakes whoever polls it. Both planes: signalling and draining
+ * allocate nothing.
+ */
+public final class EventFd implements AutoCloseable {
+    static final int EFD_NONBLOCK = 04000;
+    static final int EFD_CLOEXEC = 02000000;
+
+    private final Fd fd;
+
+    /** A new counter at zero. */
+    public EventFd() throws ErrnoException {
+        int result = Libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (result < 0) {
+            throw ErrnoException.of("eventfd", result, "initial value 0");
+        }
+        fd = new Fd(result);
+    }
+
+    public Fd fd() {
+        return fd;
+    }
+
+    public void signal() throws ErrnoException {
+        signal(fd.number());
+    }
+
+    /** Sets the counter to zero; what it was, 0 when nobody signalled. */
+    public long drain() throws ErrnoException {
+        return drain(fd.number());
+    }
+
+    /** Adds one to the counter of an eventfd, which a peer may have filled or made blocking. */
+    public static void signal(int fd) throws ErrnoException {
+        long result = Libc.writeOne(fd);
+        while (result == -Errno.EINTR) {
+            result = Libc.writeOne(fd);
+        }
+        // EAGAIN: the counter is at its end, so the reader has a wake-up waiting already.
+        if (result < 0 && result != -Errno.EAGAIN) {
+            throw ErrnoException.of("write", result, "eventfd " + fd);
+        }
+    }
+
+    /** As {@link #drain()}, of an eventfd that must not block. */
+    public static long drain(int fd) throws ErrnoException {
+        long result = Libc.readCount(fd);
+        while (result == -Errno.EINTR) {
+            result = Libc.readCount(fd);
+        }
+        if (result < 0 && result != -Errno.EAGAIN) {
+            throw ErrnoException.of("read", result, "eventfd " + fd);
+        }
+        return Math.max(result, 0);
+    }
+
+    @Override
+    public void close() {
+        fd.close();
+    }
+}

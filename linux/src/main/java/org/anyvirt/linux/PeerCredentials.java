@@ -1,0 +1,4 @@
+package org.anyvirt.linux;
+
+/** Who connected to a Unix socket, as the kernel recorded it when it did (SO_PEERCRED, unix(7)). */
+public record PeerCredentials(int pid, int uid, int gid) {}
