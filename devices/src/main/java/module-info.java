@@ -2,5 +2,6 @@
 module org.anyvirt.devices {
     requires transitive org.anyvirt.virtio;
 
+    exports org.anyvirt.devices;
     exports org.anyvirt.devices.block;
 }

@@ -4,6 +4,8 @@ package org.anyvirt.devices.block;
 @FunctionalInterface
 public interface BlockCompletions {
     /**
+     * May start further requests on the queue.
+     *
      * @param token the request's
      * @param error 0, or the positive errno of the failure
      */

@@ -15,9 +15,10 @@ public interface BlockStore extends AutoCloseable {
     Limits limits();
 
     /**
-     * Changes the capacity, where the store can.
+     * Changes the capacity, where the store can. Requests in flight beyond a smaller capacity end
+     * in whatever way; what a larger capacity adds reads as zeros.
      *
-     * @param capacity in bytes, a multiple of the block size
+     * @param capacity in bytes, a positive multiple of the block size
      * @throws IOException when the store cannot, saying why
      */
     void resize(long capacity) throws IOException;
@@ -33,6 +34,12 @@ public interface BlockStore extends AutoCloseable {
     /** For people: {@code file:/srv/disk.img}. */
     String describe();
 
+    /** The name of an error of a request, for people. */
+    default String errorName(int error) {
+        return "errno " + error;
+    }
+
+    /** Every queue has been closed. */
     @Override
     void close() throws IOException;
 
@@ -40,16 +47,19 @@ public interface BlockStore extends AutoCloseable {
      * What the store can do.
      *
      * @param readOnly no request but reads, and flushes, which do nothing
-     * @param blockSize in bytes, a power of two of at least 512: the smallest unit of I/O that is
-     *     not slower than a larger one
+     * @param blockSize in bytes, a power of two of at least 512: requests begin and end at its
+     *     multiples
+     * @param physicalBlockSize in bytes, a power of two of at least the block size: smaller writes
+     *     are slower
      * @param discards gives discarded ranges back; otherwise a discard does nothing
-     * @param discardAlignment in bytes
+     * @param discardAlignment in bytes, a multiple of the block size: what is given back
      * @param volatileCache completed writes may be lost with power until a flush; false when every
      *     write is durable once completed
      */
     record Limits(
             boolean readOnly,
             int blockSize,
+            int physicalBlockSize,
             boolean discards,
             int discardAlignment,
             boolean volatileCache) {}

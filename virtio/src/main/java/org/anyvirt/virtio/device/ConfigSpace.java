@@ -69,6 +69,11 @@ public final class ConfigSpace {
         return true;
     }
 
+    /** Changes bytes for a driver that has not read them yet: nobody is told. */
+    public synchronized void initialize(int offset, byte[] values) {
+        System.arraycopy(values, 0, bytes, offset, values.length);
+    }
+
     /** Changes bytes for the device, and tells the driver through the transport. */
     public void update(int offset, byte[] values) {
         synchronized (this) {

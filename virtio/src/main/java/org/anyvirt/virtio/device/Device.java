@@ -26,6 +26,12 @@ public interface Device extends AutoCloseable {
     ConfigSpace config();
 
     /**
+     * The driver accepted features; for what must be right in the configuration space before the
+     * first queue starts. It may come again, also with queues started.
+     */
+    default void accepted(Features features) {}
+
+    /**
      * Starts serving a queue. Queues start and stop one by one and in any order; without a device
      * status in the transport there is no moment when all have started.
      *

@@ -70,6 +70,7 @@ public final class DeviceModel {
                             .formatted(features, unknown, offered()));
         }
         accepted = features;
+        device.accepted(features);
     }
 
     /**
