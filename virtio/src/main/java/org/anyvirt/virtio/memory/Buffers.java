@@ -20,6 +20,7 @@ public final class Buffers {
     private long[] size = new long[FIRST_CAPACITY];
     private int fragments;
     private long total;
+    private int lastRegion;
 
     /** No fragments yet. */
     public Buffers() {}
@@ -135,6 +136,18 @@ public final class Buffers {
     /** Forgets all fragments. */
     public void clear() {
         truncate(0);
+    }
+
+    /**
+     * Where {@link PremappedMemory} found the last fragment: the next one is likely there too. Kept
+     * here and not with the regions, since queues on several threads share those.
+     */
+    int lastRegion() {
+        return lastRegion;
+    }
+
+    void lastRegion(int region) {
+        lastRegion = region;
     }
 
     private void copy(long position, MemorySegment other, long at, long length, boolean toHere) {
