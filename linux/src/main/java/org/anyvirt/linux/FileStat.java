@@ -10,6 +10,7 @@ package org.anyvirt.linux;
  */
 public record FileStat(int mode, long size, long device, long inode, long blocks512) {
     static final int S_IFMT = 0170000;
+    static final int S_IFSOCK = 0140000;
     static final int S_IFREG = 0100000;
     static final int S_IFBLK = 0060000;
 

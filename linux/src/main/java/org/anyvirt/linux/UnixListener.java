@@ -16,8 +16,6 @@ public final class UnixListener implements AutoCloseable {
     static final int SOMAXCONN = 4096;
 
     private static final System.Logger LOG = System.getLogger(UnixListener.class.getName());
-    private static final int S_IFMT = 0170000;
-    private static final int S_IFSOCK = 0140000;
 
     private final Fd fd;
     private final Path path; // null when inherited
@@ -109,7 +107,7 @@ public final class UnixListener implements AutoCloseable {
             return;
         }
         int mode = (int) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS);
-        if ((mode & S_IFMT) != S_IFSOCK) {
+        if ((mode & FileStat.S_IFMT) != FileStat.S_IFSOCK) {
             throw new FileAlreadyExistsException(
                     path.toString(), null, "it is not a socket; remove it or choose another path");
         }

@@ -160,8 +160,8 @@ public final class UnixSocket implements AutoCloseable {
             if (message.isControlTruncated()) {
                 received.forEach(Fd::close);
                 throw new IOException(
-                        "recvmsg: %s: the peer sent more file descriptors than the %d that are allowed or this process may open"
-                                .formatted(fd, fdsMax));
+                        "recvmsg: %s: more file descriptors came than the %d allowed,"
+                                + " or than this process may open".formatted(fd, fdsMax));
             }
             fds.addAll(received);
             return result;
