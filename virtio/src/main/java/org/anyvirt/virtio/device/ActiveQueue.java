@@ -32,6 +32,7 @@ final class ActiveQueue implements Runner.Turn {
     private boolean memoryLost;
     private CompletableFuture<QueuePosition> stopping;
     private boolean stopped;
+    private QueuePosition lastPosition;
 
     // Written by the runner alone; read by others without order: counters need none.
     private long completed;
@@ -148,7 +149,7 @@ final class ActiveQueue implements Runner.Turn {
     /** Takes no more chains; the future completes when none is in flight. */
     void stop(CompletableFuture<QueuePosition> whenStopped) {
         if (stopped) {
-            whenStopped.complete(queue.position());
+            whenStopped.complete(lastPosition);
             return;
         }
         stopping = whenStopped;
@@ -157,7 +158,11 @@ final class ActiveQueue implements Runner.Turn {
     }
 
     void rebind(CompletableFuture<Void> released) {
-        if (stopped) {
+        if (memoryLost) {
+            // Its chains are reaped no more, but what they started may still use the memory.
+            release();
+        }
+        if (lastPosition != null) {
             released.complete(null);
             return;
         }
@@ -166,6 +171,7 @@ final class ActiveQueue implements Runner.Turn {
         } catch (UnmappedRangeException e) {
             fail("its ring is gone with the memory: " + e.getMessage());
             memoryLost = true;
+            release();
             released.complete(null);
         }
     }
@@ -173,16 +179,32 @@ final class ActiveQueue implements Runner.Turn {
     private void finish() {
         stopped = true;
         runner.detach(this);
-        if (handler.wakeFd() >= 0) {
-            runner.unwatch(handler.wakeFd());
-        }
         if (notificationFd >= 0) {
             runner.unwatch(notificationFd);
         }
-        handler.close();
-        QueuePosition position = queue.position();
-        queue.close();
-        stopping.complete(position);
+        try {
+            release();
+            stopping.complete(lastPosition);
+        } catch (RuntimeException | Error e) {
+            stopping.completeExceptionally(e);
+            throw e;
+        }
+    }
+
+    /** Ends all use of the driver's memory. */
+    private void release() {
+        if (lastPosition != null) {
+            return;
+        }
+        lastPosition = queue.position();
+        if (handler.wakeFd() >= 0) {
+            runner.unwatch(handler.wakeFd());
+        }
+        try {
+            handler.close();
+        } finally {
+            queue.close();
+        }
     }
 
     QueueCounters counters() {

@@ -76,7 +76,8 @@ public final class DeviceModel {
     /**
      * Starts a queue with the features accepted so far.
      *
-     * @return completes when its runner serves it
+     * @return completes when its runner serves it; exceptionally when the runner cannot wait for
+     *     the notification descriptor, and then the queue is to be stopped
      * @throws IllegalArgumentException when the layout is not one that the specification allows
      * @throws UnmappedRangeException when a ring area is not in shared memory
      * @throws IllegalStateException when the queue is started already
@@ -105,10 +106,13 @@ public final class DeviceModel {
                         device.start(index, queue, accepted),
                         start.signals());
         active[index] = turn;
-        runner.execute(() -> {
-            turn.start(start.notificationFd());
-            started.complete(null);
-        });
+        runner.execute(
+                completing(
+                        started,
+                        () -> {
+                            turn.start(start.notificationFd());
+                            started.complete(null);
+                        }));
         return started;
     }
 
@@ -126,7 +130,7 @@ public final class DeviceModel {
             return stopped;
         }
         active[index] = null;
-        runnerOf(index).execute(() -> turn.stop(stopped));
+        runnerOf(index).execute(completing(stopped, () -> turn.stop(stopped)));
         return stopped;
     }
 
@@ -139,7 +143,10 @@ public final class DeviceModel {
         runnerOf(index).wake();
     }
 
-    /** Changes what wakes a started queue; the old descriptor may be closed on completion. */
+    /**
+     * Changes what wakes a started queue; the old descriptor may be closed on completion, which is
+     * exceptional when the runner cannot wait for the new one.
+     */
     public CompletableFuture<Void> notificationFd(int index, int fd) {
         ActiveQueue turn = active[index];
         return onRunner(
@@ -155,10 +162,13 @@ public final class DeviceModel {
     public CompletableFuture<Void> onRunner(int index, Runnable command) {
         CompletableFuture<Void> done = new CompletableFuture<>();
         runnerOf(index)
-                .execute(() -> {
-                    command.run();
-                    done.complete(null);
-                });
+                .execute(
+                        completing(
+                                done,
+                                () -> {
+                                    command.run();
+                                    done.complete(null);
+                                }));
         return done;
     }
 
@@ -170,7 +180,7 @@ public final class DeviceModel {
             if (turn != null) {
                 CompletableFuture<Void> one = new CompletableFuture<>();
                 released.add(one);
-                runnerOf(index).execute(() -> turn.rebind(one));
+                runnerOf(index).execute(completing(one, () -> turn.rebind(one)));
             }
         }
         return CompletableFuture.allOf(released.toArray(CompletableFuture[]::new));
@@ -193,6 +203,18 @@ public final class DeviceModel {
     public QueueCounters counters(int index) {
         ActiveQueue turn = active[index];
         return turn == null ? null : turn.counters();
+    }
+
+    /** A command that fails leaves nobody waiting. */
+    private static Runnable completing(CompletableFuture<?> future, Runnable command) {
+        return () -> {
+            try {
+                command.run();
+            } catch (RuntimeException | Error e) {
+                future.completeExceptionally(e);
+                throw e;
+            }
+        };
     }
 
     private Runner runnerOf(int index) {

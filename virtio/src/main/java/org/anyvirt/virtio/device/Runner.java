@@ -14,10 +14,17 @@ public interface Runner {
     /** Serves {@code turn} no more. On the runner's thread. */
     void detach(Turn turn);
 
-    /** Wakes the runner whenever {@code fd} becomes readable. On the runner's thread. */
+    /**
+     * Wakes the runner whenever {@code fd} becomes readable. On the runner's thread.
+     *
+     * @throws java.io.UncheckedIOException when nobody can wait for such a descriptor
+     */
     void watch(int fd);
 
-    /** Ends {@link #watch}; before the descriptor is closed. On the runner's thread. */
+    /**
+     * Ends {@link #watch}, if it was watched; before the descriptor is closed. On the runner's
+     * thread.
+     */
     void unwatch(int fd);
 
     /** Makes every turn run once more before the runner sleeps; from any thread. */
