@@ -95,7 +95,7 @@ public sealed interface Payload {
     }
 
     /** All of the guest's memory; a file descriptor comes along for each region, in order. */
-    record MemoryTable(List<MemoryRegion> regions) implements Payload {
+    record MemoryTable(List<RegionDescription> regions) implements Payload {
         public static final int REGIONS_MAX = 8;
 
         public MemoryTable {
@@ -114,21 +114,21 @@ public sealed interface Payload {
             boolean fits =
                     count >= 0
                             && count <= REGIONS_MAX
-                            && (size == 8 + count * MemoryRegion.SIZE
-                                    || size == 8 + REGIONS_MAX * MemoryRegion.SIZE);
+                            && (size == 8 + count * RegionDescription.SIZE
+                                    || size == 8 + REGIONS_MAX * RegionDescription.SIZE);
             if (!fits) {
                 throw new MalformedMessageException(
                         "a memory table of %s regions, of at most %d, in %d bytes"
                                 .formatted(Integer.toUnsignedString(count), REGIONS_MAX, size));
             }
-            MemoryRegion[] regions = new MemoryRegion[count];
-            Arrays.setAll(regions, i -> MemoryRegion.read(from));
+            RegionDescription[] regions = new RegionDescription[count];
+            Arrays.setAll(regions, i -> RegionDescription.read(from));
             return new MemoryTable(List.of(regions));
         }
 
         @Override
         public int encodedSize() {
-            return 8 + regions.size() * MemoryRegion.SIZE;
+            return 8 + regions.size() * RegionDescription.SIZE;
         }
 
         @Override
@@ -139,15 +139,15 @@ public sealed interface Payload {
     }
 
     /** One region that comes or goes. */
-    record SingleRegion(MemoryRegion region) implements Payload {
+    record SingleRegion(RegionDescription region) implements Payload {
         static SingleRegion read(ByteBuffer from) {
             from.getLong();
-            return new SingleRegion(MemoryRegion.read(from));
+            return new SingleRegion(RegionDescription.read(from));
         }
 
         @Override
         public int encodedSize() {
-            return 8 + MemoryRegion.SIZE;
+            return 8 + RegionDescription.SIZE;
         }
 
         @Override

@@ -10,11 +10,12 @@ import java.nio.ByteBuffer;
  * @param userAddress where the frontend says that it has it; opaque
  * @param mmapOffset where it starts in the file that comes along, in bytes
  */
-public record MemoryRegion(long guestAddress, long size, long userAddress, long mmapOffset) {
+public record RegionDescription(long guestAddress, long size, long userAddress, long mmapOffset) {
     static final int SIZE = 32;
 
-    static MemoryRegion read(ByteBuffer from) {
-        return new MemoryRegion(from.getLong(), from.getLong(), from.getLong(), from.getLong());
+    static RegionDescription read(ByteBuffer from) {
+        return new RegionDescription(
+                from.getLong(), from.getLong(), from.getLong(), from.getLong());
     }
 
     void write(ByteBuffer to) {

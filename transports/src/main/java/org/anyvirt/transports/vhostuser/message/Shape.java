@@ -11,7 +11,7 @@ public enum Shape {
     U64(8, 8),
     VRING_STATE(8, 8),
     VRING_ADDRESS(40, 40),
-    MEMORY_TABLE(8, 8 + Payload.MemoryTable.REGIONS_MAX * MemoryRegion.SIZE),
+    MEMORY_TABLE(8, 8 + Payload.MemoryTable.REGIONS_MAX * RegionDescription.SIZE),
     SINGLE_REGION(40, 40),
     LOG(16, 16),
     /** {@code struct vhost_iotlb_msg}, with the tail padding that C gives it. */

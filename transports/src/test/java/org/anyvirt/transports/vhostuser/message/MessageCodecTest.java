@@ -98,7 +98,7 @@ class MessageCodecTest {
     void readsAMemoryTableThatIsDrawnInFull() throws Exception {
         Payload read = Shape.MEMORY_TABLE.read(buffer(264).putInt(0, 1).putLong(8, 4096));
         assertThat(read)
-                .isEqualTo(new Payload.MemoryTable(List.of(new MemoryRegion(4096, 0, 0, 0))));
+                .isEqualTo(new Payload.MemoryTable(List.of(new RegionDescription(4096, 0, 0, 0))));
     }
 
     @Test
@@ -177,8 +177,8 @@ class MessageCodecTest {
         };
     }
 
-    private MemoryRegion randomRegion() {
-        return new MemoryRegion(
+    private RegionDescription randomRegion() {
+        return new RegionDescription(
                 random.nextLong(), random.nextLong(), random.nextLong(), random.nextLong());
     }
 
