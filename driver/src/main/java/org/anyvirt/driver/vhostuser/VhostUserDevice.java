@@ -15,9 +15,9 @@ import org.anyvirt.driver.memory.GuestMemory;
 import org.anyvirt.driver.queue.DriverQueue;
 import org.anyvirt.driver.queue.QueueNotifications;
 import org.anyvirt.linux.Fd;
-import org.anyvirt.transports.vhostuser.message.MemoryRegion;
 import org.anyvirt.transports.vhostuser.message.Payload;
 import org.anyvirt.transports.vhostuser.message.ProtocolFeature;
+import org.anyvirt.transports.vhostuser.message.RegionDescription;
 import org.anyvirt.virtio.queue.QueueLayout;
 import org.anyvirt.virtio.queue.QueuePosition;
 import org.anyvirt.virtio.spec.FeatureBits;
@@ -169,9 +169,9 @@ public final class VhostUserDevice implements RemoteDevice {
     }
 
     /** A region as messages describe it. */
-    public static MemoryRegion message(GuestMemory.Region region) {
+    public static RegionDescription message(GuestMemory.Region region) {
         GuestMemory.Placement placement = region.placement();
-        return new MemoryRegion(
+        return new RegionDescription(
                 placement.guestAddress(),
                 placement.size(),
                 placement.userAddress(),

@@ -7,9 +7,9 @@ import org.anyvirt.linux.UnixSocket;
 import org.anyvirt.transports.vhostuser.message.FrontendRequest;
 import org.anyvirt.transports.vhostuser.message.Header;
 import org.anyvirt.transports.vhostuser.message.MalformedMessageException;
-import org.anyvirt.transports.vhostuser.message.MemoryRegion;
 import org.anyvirt.transports.vhostuser.message.Payload;
 import org.anyvirt.transports.vhostuser.message.ProtocolFeature;
+import org.anyvirt.transports.vhostuser.message.RegionDescription;
 import org.anyvirt.transports.vhostuser.message.Shape;
 import org.anyvirt.transports.vhostuser.message.VringDescriptor;
 
@@ -127,11 +127,11 @@ public final class VhostUserFrontend implements AutoCloseable {
         request(FrontendRequest.SET_MEM_TABLE, table, descriptors);
     }
 
-    public void addMemReg(MemoryRegion region, Fd descriptor) throws IOException {
+    public void addMemReg(RegionDescription region, Fd descriptor) throws IOException {
         request(FrontendRequest.ADD_MEM_REG, new Payload.SingleRegion(region), descriptor);
     }
 
-    public void remMemReg(MemoryRegion region) throws IOException {
+    public void remMemReg(RegionDescription region) throws IOException {
         request(FrontendRequest.REM_MEM_REG, new Payload.SingleRegion(region));
     }
 
