@@ -39,7 +39,7 @@ public interface BlockStore extends AutoCloseable {
         return "errno " + error;
     }
 
-    /** Every queue has been closed. */
+    /** Every queue has been closed: makes what was written durable, and lets go of everything. */
     @Override
     void close() throws IOException;
 

@@ -29,6 +29,11 @@ public final class FileStore implements BlockStore {
         public FileStore open() throws IOException {
             return new FileStore(this, FileOpening.open(this));
         }
+
+        @Override
+        public Options asReadOnly() {
+            return new Options(path, direct, size, true);
+        }
     }
 
     private final Options options;
@@ -111,8 +116,12 @@ public final class FileStore implements BlockStore {
     }
 
     @Override
-    public void close() {
-        fd.close();
+    public void close() throws IOException {
+        try (fd) {
+            if (fd.isOpen() && !options.readOnly()) {
+                OpenFile.dataSync(fd);
+            }
+        }
     }
 
     int fd() {
