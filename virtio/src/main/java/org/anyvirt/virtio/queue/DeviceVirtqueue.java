@@ -17,11 +17,15 @@ public sealed interface DeviceVirtqueue extends Virtqueue permits SplitVirtqueue
     int reapHandedOver();
 
     /**
-     * Makes the completions of this turn visible to the driver.
+     * Makes the completions since the last flush visible to the driver.
      *
-     * @return whether the driver asked for a used buffer notification (VIRTIO 1.3, 2.7.7, 2.8.10)
+     * @return whether the driver asked for a used buffer notification (VIRTIO 1.3, 2.7.7, 2.8.10);
+     *     false when there were none
      */
     boolean flush();
+
+    /** Counts the buffers that were made visible to the driver as used. */
+    long usedBuffers();
 
     /** Asks the driver for no available buffer notifications: the runner is polling. */
     void disarm();
@@ -29,7 +33,10 @@ public sealed interface DeviceVirtqueue extends Virtqueue permits SplitVirtqueue
     /**
      * Asks the driver for available buffer notifications again.
      *
-     * @return whether buffers have come meanwhile, so that the runner must not sleep
+     * @return whether buffers have come meanwhile that the device waits for, so that the runner
+     *     must not sleep: the last {@link #take} ran dry. A device that stopped before, because it
+     *     has enough to do, goes on when its own work wakes it; a take that stopped at pending
+     *     memory, when that is there
      */
     boolean arm();
 
@@ -39,8 +46,10 @@ public sealed interface DeviceVirtqueue extends Virtqueue permits SplitVirtqueue
     /**
      * The memory has changed: finds the ring areas again, and lets go of the old memory.
      *
-     * @param released is called on this thread when no chain taken before is in flight any more
-     * @throws UnmappedRangeException when a ring area is no longer shared; the queue must stop
+     * @param released is called on this thread, once, when no chain taken before is in flight any
+     *     more; also when this method throws, and when the queue is closed meanwhile
+     * @throws UnmappedRangeException when a ring area is no longer shared. The queue touches no
+     *     ring any more and must stop; chains in flight can still be completed
      */
     void rebind(Runnable released) throws UnmappedRangeException;
 
