@@ -1,0 +1,81 @@
+package org.anyvirt.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.anyvirt.e2e.guest.Backend;
+import org.anyvirt.e2e.guest.Backends;
+import org.anyvirt.e2e.guest.Fio;
+import org.anyvirt.e2e.guest.Guest;
+import org.anyvirt.e2e.guest.Machine;
+import org.anyvirt.e2e.guest.Places;
+import org.anyvirt.e2e.guest.RealGuest;
+import org.anyvirt.e2e.guest.Rings;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** fio, which checks every byte, in a Linux guest over every shape of ring. */
+@RealGuest
+class LinuxRingsTest {
+    private static final int MIB = 1 << 20;
+
+    static List<Arguments> shapes() {
+        return List.of(
+                Arguments.of(new Rings(4, true, true, true), true),
+                Arguments.of(new Rings(4, false, true, true), false),
+                Arguments.of(new Rings(1, true, false, false), false),
+                Arguments.of(new Rings(1, false, false, false), true));
+    }
+
+    static Stream<Arguments> everyShape() {
+        return Rings.all().stream()
+                .flatMap(
+                        rings -> Stream.of(true, false).map(direct -> Arguments.of(rings, direct)));
+    }
+
+    @ParameterizedTest(name = "{0}, direct={1}")
+    @MethodSource("shapes")
+    void everyByteIsRight(Rings rings, boolean direct) throws IOException {
+        verify(rings, direct);
+    }
+
+    @Tag("matrix")
+    @ParameterizedTest(name = "{0}, direct={1}")
+    @MethodSource("everyShape")
+    void everyByteIsRightOverEveryShape(Rings rings, boolean direct) throws IOException {
+        verify(rings, direct);
+    }
+
+    private static void verify(Rings rings, boolean direct) throws IOException {
+        assumeThat(Backends.isControl() && rings.packed()).as("packed, by a peer").isFalse();
+        String name = "rings-" + rings + (direct ? "-direct" : "-buffered");
+        Path file = Places.logs().resolve(name + ".img");
+        Files.deleteIfExists(file);
+        Backend.Disk disk = Backend.Disk.of(file, 64 * MIB).withDirect(direct).withQueues(4);
+        Machine machine = new Machine(name).linux(true).cpus(rings.queues());
+        try (Backend backend = Backends.start(name, disk);
+                Guest guest = machine.disk(backend.socket(), rings.properties()).bootLinux()) {
+            assertThat(Rings.chosen(guest.features("vda"))).isEqualTo(rings.expected());
+            Fio.verify(guest, "vda", rings.queues(), 64 / 4);
+            assertThat(interrupts(guest)).hasSize(rings.queues()).allMatch(count -> count > 0);
+        }
+        Files.delete(file);
+    }
+
+    /** Used buffer notifications that each of the disk's queues has had. */
+    private static List<Long> interrupts(Guest guest) throws IOException {
+        String sums =
+                """
+                awk '/virtio0-req/ { n = 0; for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i; print n }' \
+                    /proc/interrupts
+                """;
+        return guest.run(sums.strip()).lines().map(Long::valueOf).toList();
+    }
+}
