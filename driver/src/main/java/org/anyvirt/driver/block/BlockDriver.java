@@ -120,9 +120,16 @@ public final class BlockDriver implements AutoCloseable {
         return new Disk(queues.getFirst());
     }
 
-    /** Stops a queue and returns where the device stood; for tests. */
-    public QueuePosition stop(int index) throws IOException {
-        return device.stop(index);
+    /**
+     * Stops a queue in which nothing is in flight, and starts it again where it was.
+     *
+     * @return where the device stood
+     */
+    public QueuePosition restart(int index) throws IOException {
+        BlockRequests requests = queues.get(index);
+        QueuePosition position = device.stop(index);
+        requests.notifications(device.start(index, requests.queue()));
+        return position;
     }
 
     /** Lets the device go; nothing may be in flight any more that anyone waits for. */

@@ -47,7 +47,6 @@ public final class BlockRequests {
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final DriverQueue queue;
-    private final QueueNotifications notifications;
     private final DriverChain chain = new DriverChain();
     private final boolean indirect;
     private final int segmentSize;
@@ -60,6 +59,7 @@ public final class BlockRequests {
     private final int[] idle;
     private final long[] written;
     private final UsedBuffers used = this::used;
+    private QueueNotifications notifications;
     private int idleCount;
     private BlockCompletions completions;
     private long notificationsSent;
@@ -90,6 +90,11 @@ public final class BlockRequests {
             idle[idleCount++] = slot;
         }
         queue.disarm();
+    }
+
+    /** The queue has been started again. */
+    void notifications(QueueNotifications next) {
+        notifications = next;
     }
 
     /** The requests that can be in flight at once. */

@@ -1,12 +1,7 @@
 package org.anyvirt.driver.vhostuser;
 
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.UnixDomainSocketAddress;
-import java.nio.ByteBuffer;
-import java.nio.channels.Channels;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,13 +18,11 @@ public final class QemuStorageDaemon implements AutoCloseable {
 
     private final Process process;
     private final Path socket;
-    private final Path monitor;
     private final Path log;
 
-    private QemuStorageDaemon(Process process, Path socket, Path monitor, Path log) {
+    private QemuStorageDaemon(Process process, Path socket, Path log) {
         this.process = process;
         this.socket = socket;
-        this.monitor = monitor;
         this.log = log;
     }
 
@@ -50,21 +43,16 @@ public final class QemuStorageDaemon implements AutoCloseable {
     /**
      * Exports what {@code blockdev} describes, writable.
      *
-     * @param directory for the sockets and the log; its path must be short
+     * @param directory for the socket and the log; its path must be short
      * @param blockdev without the node's name
      * @param queues {@code num-queues} of the export
      */
     public static QemuStorageDaemon start(Path directory, String blockdev, int queues)
             throws IOException {
         Path socket = directory.resolve("qsd.sock");
-        Path monitor = directory.resolve("qmp.sock");
         Path log = directory.resolve("qsd.log");
         List<String> command = new ArrayList<>();
         command.add(PROGRAM);
-        command.add("--chardev");
-        command.add("socket,id=qmp,server=on,wait=off,path=" + monitor);
-        command.add("--monitor");
-        command.add("chardev=qmp");
         command.add("--blockdev");
         command.add(blockdev + ",node-name=disk");
         command.add("--export");
@@ -76,7 +64,7 @@ public final class QemuStorageDaemon implements AutoCloseable {
                         .redirectErrorStream(true)
                         .redirectOutput(log.toFile())
                         .start();
-        QemuStorageDaemon daemon = new QemuStorageDaemon(process, socket, monitor, log);
+        QemuStorageDaemon daemon = new QemuStorageDaemon(process, socket, log);
         try {
             daemon.awaitSocket();
         } catch (IOException e) {
@@ -88,7 +76,7 @@ public final class QemuStorageDaemon implements AutoCloseable {
 
     private void awaitSocket() throws IOException {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
-        while (!Files.exists(socket) || !Files.exists(monitor)) {
+        while (!Files.exists(socket)) {
             if (!process.isAlive() || System.nanoTime() > deadline) {
                 throw new IOException(PROGRAM + " does not listen: " + Files.readString(log));
             }
@@ -109,22 +97,9 @@ public final class QemuStorageDaemon implements AutoCloseable {
         return Files.readString(log);
     }
 
-    /** Runs one command of its monitor, and returns the answer. */
-    public String monitor(String command) throws IOException {
-        try (SocketChannel connection = SocketChannel.open(UnixDomainSocketAddress.of(monitor));
-                BufferedReader lines =
-                        new BufferedReader(
-                                Channels.newReader(connection, StandardCharsets.UTF_8))) {
-            lines.readLine();
-            send(connection, "{\"execute\": \"qmp_capabilities\"}");
-            lines.readLine();
-            send(connection, command);
-            return lines.readLine();
-        }
-    }
-
-    private static void send(SocketChannel connection, String line) throws IOException {
-        connection.write(ByteBuffer.wrap((line + "\n").getBytes(StandardCharsets.UTF_8)));
+    /** Ends it without warning. */
+    public void kill() {
+        process.destroyForcibly();
     }
 
     /** Asks it to end, and makes it when it does not. */

@@ -1,0 +1,366 @@
+package org.anyvirt.driver.block;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.anyvirt.driver.memory.GuestMemory;
+import org.anyvirt.driver.vhostuser.VhostUserDevice;
+import org.anyvirt.driver.vhostuser.VhostUserOptions;
+import org.anyvirt.linux.Fd;
+import org.anyvirt.linux.OpenFile;
+import org.anyvirt.transports.vhostuser.message.ProtocolFeature;
+import org.anyvirt.virtio.queue.QueuePosition;
+import org.anyvirt.virtio.spec.FeatureBits;
+import org.anyvirt.virtio.spec.Features;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * What every vhost-user block backend must do, driven by our driver; a subclass starts one.
+ *
+ * <p>The disk is a file of {@link #SIZE} bytes, which is also looked at from outside.
+ */
+@Timeout(60)
+public abstract class BlockBackendContract {
+    private static final long SEED = Long.getLong("anyvirt.seed", System.nanoTime());
+    private static final int SIZE = 8 << 20;
+    private static final int QUEUES = 4;
+
+    @TempDir protected Path directory;
+
+    protected Path image;
+    private Backend backend;
+
+    /** A backend that serves {@link #image}. */
+    protected interface Backend extends AutoCloseable {
+        Path socket();
+
+        /** Gives the disk another capacity, in bytes, or returns false when it cannot. */
+        boolean resize(long capacity) throws IOException;
+
+        /** Whether it serves a driver that polls and gives no eventfd to notify it with. */
+        boolean servesWithoutCallFd();
+
+        /** Ends it without warning, or returns false when that cannot be done. */
+        boolean kill();
+
+        @Override
+        void close();
+    }
+
+    /** Serves {@link #image}, writable, discards reaching the file, with {@code queues} queues. */
+    protected abstract Backend start(int queues) throws Exception;
+
+    /** A combination of what drivers and devices can agree on. */
+    record Variant(boolean packed, boolean indirect, boolean eventIndex) {
+        Features features() {
+            Features features = BlockOptions.ALL;
+            features = packed ? features.with(FeatureBits.VIRTIO_F_RING_PACKED) : features;
+            features = indirect ? features : features.without(FeatureBits.VIRTIO_F_INDIRECT_DESC);
+            return eventIndex ? features : features.without(FeatureBits.VIRTIO_F_EVENT_IDX);
+        }
+
+        BlockOptions options() {
+            return BlockOptions.defaults().withIndirect(indirect).withWanted(features());
+        }
+    }
+
+    static Stream<Variant> variants() {
+        return Stream.of(0, 1, 2, 3, 4, 5, 6, 7)
+                .map(bits -> new Variant((bits & 4) != 0, (bits & 2) != 0, (bits & 1) != 0));
+    }
+
+    @BeforeEach
+    void start() throws Exception {
+        System.err.println("seed " + SEED);
+        image = Files.write(directory.resolve("disk.img"), new byte[SIZE]);
+        backend = start(QUEUES);
+    }
+
+    @AfterEach
+    void stop() {
+        if (backend != null) {
+            backend.close();
+        }
+    }
+
+    protected final VhostUserDevice connect(VhostUserOptions options) throws IOException {
+        return VhostUserDevice.connect(backend.socket(), GuestMemory.ofSize(32 << 20), options);
+    }
+
+    private BlockDriver drive(BlockOptions options) throws IOException {
+        return BlockDriver.start(connect(VhostUserOptions.DEFAULT), options);
+    }
+
+    private void assumeOffered(Features wanted) throws IOException {
+        try (VhostUserDevice device = connect(VhostUserOptions.DEFAULT)) {
+            Features missing =
+                    wanted.minus(device.offered())
+                            .and(
+                                    Features.of(
+                                            FeatureBits.VIRTIO_F_RING_PACKED,
+                                            FeatureBits.VIRTIO_F_INDIRECT_DESC,
+                                            FeatureBits.VIRTIO_F_EVENT_IDX));
+            assumeTrue(missing.isEmpty(), () -> "this backend does not offer " + missing);
+        }
+    }
+
+    private byte[] random(int length) {
+        byte[] bytes = new byte[length];
+        new SplittableRandom(SEED).nextBytes(bytes);
+        return bytes;
+    }
+
+    @Test
+    void tellsWhatItIs() throws Exception {
+        try (VhostUserDevice device = connect(VhostUserOptions.DEFAULT)) {
+            System.err.printf(
+                    "offers %s, protocol features %s%n",
+                    device.offered(),
+                    ProtocolFeature.describe(device.frontend().getProtocolFeatures()));
+            assertThat(device.offered().has(FeatureBits.VIRTIO_F_VERSION_1)).isTrue();
+            assertThat(device.queuesMax()).isGreaterThanOrEqualTo(QUEUES);
+        }
+        try (BlockDriver driver = drive(BlockOptions.defaults())) {
+            assertThat(driver.config().capacity()).isEqualTo(SIZE / 512);
+            assertThat(driver.config().numQueues()).isEqualTo(QUEUES);
+            assertThat(driver.config().blkSize()).isGreaterThanOrEqualTo(512);
+            assertThat(driver.disk().id()).isNotEmpty();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("variants")
+    void readsWhatWasWrittenAtDepth32(Variant variant) throws Exception {
+        assumeOffered(variant.features());
+        try (BlockDriver driver = drive(variant.options())) {
+            LoadPlan plan =
+                    LoadPlan.random(50, 4096, 32, SIZE)
+                            .withRequests(4000)
+                            .withVerify(true)
+                            .withSeed(SEED);
+            LoadResult result = new BlockLoad(plan, driver.queue(0)).run();
+            System.err.println(variant + ": " + result);
+            assertThat(result.requests()).isEqualTo(4000);
+            assertThat(result.firstProblem()).as("seed %d", SEED).isNull();
+            driver.disk().flush();
+            assertThat(driver.disk().read(0, SIZE)).isEqualTo(Files.readAllBytes(image));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("variants")
+    void wakesADriverThatSleeps(Variant variant) throws Exception {
+        assumeOffered(variant.features());
+        try (BlockDriver driver = drive(variant.options().withSpinNanos(0))) {
+            LoadPlan plan =
+                    LoadPlan.random(50, 4096, 4, SIZE)
+                            .withRequests(1000)
+                            .withVerify(true)
+                            .withSeed(SEED);
+            LoadResult result = new BlockLoad(plan, driver.queue(0)).run();
+            System.err.println(variant + ": " + result);
+            assertThat(result.sleeps()).isPositive();
+            assertThat(result.firstProblem()).as("seed %d", SEED).isNull();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("variants")
+    void takesDataInManySegments(Variant variant) throws Exception {
+        assumeOffered(variant.features());
+        BlockOptions options =
+                variant.options().withDepth(4).withBuffers(30 * 512, 512).withQueueSize(128);
+        try (BlockDriver driver = drive(options)) {
+            byte[] written = random(30 * 512 * 5);
+            driver.disk().write(512, written);
+            assertThat(driver.disk().read(512, written.length)).isEqualTo(written);
+            driver.disk().flush();
+            byte[] file = Files.readAllBytes(image);
+            assertThat(Arrays.copyOfRange(file, 512, 512 + written.length)).isEqualTo(written);
+        }
+    }
+
+    @Test
+    void servesFourQueuesAtOnce() throws Exception {
+        try (BlockDriver driver = drive(BlockOptions.defaults().withQueues(QUEUES))) {
+            LoadPlan plan =
+                    LoadPlan.random(50, 4096, 32, SIZE)
+                            .withRequests(2000)
+                            .withVerify(true)
+                            .withSeed(SEED);
+            LoadResult result = BlockLoad.runOnAll(plan, driver);
+            System.err.println("four queues: " + result);
+            assertThat(result.requests()).isEqualTo(QUEUES * 2000L);
+            assertThat(result.firstProblem()).as("seed %d", SEED).isNull();
+        }
+    }
+
+    @Test
+    void flushesDiscardsAndWritesZeroes() throws Exception {
+        try (BlockDriver driver = drive(BlockOptions.defaults())) {
+            Disk disk = driver.disk();
+            byte[] written = random(SIZE);
+            disk.write(0, written);
+            disk.flush();
+            assertThat(Files.readAllBytes(image)).isEqualTo(written);
+
+            disk.writeZeroes(1 << 20, 1 << 19, false);
+            disk.writeZeroes(2 << 20, 1 << 20, true);
+            disk.discard(4 << 20, 2 << 20);
+            disk.flush();
+            Arrays.fill(written, 1 << 20, 3 << 19, (byte) 0);
+            Arrays.fill(written, 2 << 20, 3 << 20, (byte) 0);
+            Arrays.fill(written, 4 << 20, 6 << 20, (byte) 0);
+            assertThat(disk.read(0, SIZE)).isEqualTo(written);
+            assertThat(Files.readAllBytes(image)).isEqualTo(written);
+            assertThat(allocated()).as("bytes the image takes up").isLessThan(SIZE - (1 << 20));
+        }
+    }
+
+    private long allocated() throws IOException {
+        try (Fd file = OpenFile.open(image, OpenFile.O_RDONLY, 0)) {
+            return OpenFile.stat(file).blocks512() * 512;
+        }
+    }
+
+    @Test
+    void refusesWhatIsBeyondTheEnd() throws Exception {
+        try (BlockDriver driver = drive(BlockOptions.defaults())) {
+            assertThatThrownBy(() -> driver.disk().read(SIZE, 512))
+                    .isInstanceOf(BlockRequestException.class)
+                    .hasMessageContaining("VIRTIO_BLK_S_IOERR");
+            assertThatThrownBy(() -> driver.disk().write(SIZE - 512, new byte[1024]))
+                    .isInstanceOf(BlockRequestException.class);
+            driver.disk().write(SIZE - 512, new byte[512]);
+        }
+    }
+
+    @Test
+    void answersAnUnknownRequestWithUnsupported() throws Exception {
+        try (BlockDriver driver = drive(BlockOptions.defaults())) {
+            BlockRequests requests = driver.queue(0);
+            int[] status = {-1};
+            requests.request(requests.acquire(), 77, 0, 512, true);
+            requests.submit();
+            assertThat(requests.await((slot, ended) -> status[0] = ended, 10_000)).isOne();
+            assertThat(status[0]).isEqualTo(BlockStatus.VIRTIO_BLK_S_UNSUPP);
+        }
+    }
+
+    @Test
+    void switchesTheCacheMode() throws Exception {
+        try (BlockDriver driver = drive(BlockOptions.defaults())) {
+            assumeTrue(
+                    driver.accepted().has(BlockFeatureBits.VIRTIO_BLK_F_CONFIG_WCE),
+                    "this backend does not offer VIRTIO_BLK_F_CONFIG_WCE");
+            for (boolean on : new boolean[] {true, false, true}) {
+                driver.writeback(on);
+                assertThat(driver.config().writeback()).isEqualTo(on ? 1 : 0);
+                driver.disk().write(0, random(4096));
+            }
+        }
+    }
+
+    @Test
+    void tellsOfANewCapacity() throws Exception {
+        try (BlockDriver driver = drive(BlockOptions.defaults())) {
+            CountDownLatch changed = new CountDownLatch(1);
+            driver.device().onConfigChange(changed::countDown);
+            assumeTrue(backend.resize(2 * SIZE), "this backend does not tell of new capacities");
+            assertThat(changed.await(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(driver.config().capacity()).isEqualTo(2 * SIZE / 512);
+            driver.disk().write(2 * SIZE - 4096, random(4096));
+            driver.disk().flush();
+            assertThat(Files.size(image)).isEqualTo(2 * SIZE);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("variants")
+    void goesOnAfterAQueueStopped(Variant variant) throws Exception {
+        assumeOffered(variant.features());
+        try (BlockDriver driver = drive(variant.options())) {
+            byte[] written = random(64 << 10);
+            for (int round = 0; round < 20; round++) {
+                driver.disk().write(round * 4096L, written);
+                QueuePosition expected = driver.queue(0).queue().position();
+                assertThat(driver.restart(0)).isEqualTo(expected);
+                assertThat(driver.disk().read(round * 4096L, written.length)).isEqualTo(written);
+            }
+        }
+    }
+
+    @Test
+    void servesOneFrontendAfterAnother() throws Exception {
+        byte[] written = random(64 << 10);
+        for (int session = 0; session < 5; session++) {
+            try (BlockDriver driver = drive(BlockOptions.defaults())) {
+                if (session > 0) {
+                    assertThat(driver.disk().read(0, written.length)).isEqualTo(written);
+                }
+                written[0]++;
+                driver.disk().write(0, written);
+            }
+        }
+    }
+
+    static Stream<VhostUserOptions> conversations() {
+        VhostUserOptions all = VhostUserOptions.DEFAULT;
+        return Stream.of(
+                all.withMemorySlots(false),
+                all.without(ProtocolFeature.VHOST_USER_PROTOCOL_F_REPLY_ACK),
+                all.without(ProtocolFeature.VHOST_USER_PROTOCOL_F_BACKEND_REQ),
+                all.without(ProtocolFeature.VHOST_USER_PROTOCOL_F_MQ),
+                all.without(ProtocolFeature.VHOST_USER_PROTOCOL_F_STATUS));
+    }
+
+    @ParameterizedTest
+    @MethodSource("conversations")
+    void speaksWithFrontendsOfLessWords(VhostUserOptions words) throws Exception {
+        writesAndReads(words, BlockOptions.defaults());
+    }
+
+    @Test
+    void servesADriverThatPolls() throws Exception {
+        assumeTrue(
+                backend.servesWithoutCallFd(), "this backend does not work without a call eventfd");
+        writesAndReads(
+                VhostUserOptions.DEFAULT.withCallFd(false),
+                BlockOptions.defaults().withSpinNanos(Long.MAX_VALUE));
+    }
+
+    private void writesAndReads(VhostUserOptions words, BlockOptions options) throws IOException {
+        try (BlockDriver driver = BlockDriver.start(connect(words), options)) {
+            byte[] written = random(256 << 10);
+            driver.disk().write(0, written);
+            assertThat(driver.disk().read(0, written.length)).isEqualTo(written);
+        }
+    }
+
+    @Test
+    void itsDeathIsSeenAtOnce() throws Exception {
+        try (BlockDriver driver = drive(BlockOptions.defaults().withSpinNanos(0))) {
+            driver.disk().write(0, random(4096));
+            assumeTrue(backend.kill(), "this backend cannot be killed");
+            assertThatThrownBy(() -> driver.disk().read(0, 4096))
+                    .isInstanceOf(UncheckedIOException.class)
+                    .hasMessageContaining("the backend has gone");
+        }
+    }
+}
