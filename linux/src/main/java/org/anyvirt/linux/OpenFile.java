@@ -124,7 +124,10 @@ public final class OpenFile {
         do {
             result = Libc.fallocate(fd.number(), mode, offset, length);
         } while (result == -Errno.EINTR);
-        check("fallocate", result, fd, "mode 0x%x, %s".formatted(mode, range(offset, length)));
+        if (result < 0) { // data planes come here: words are made when there is need
+            String detail = "%s, mode 0x%x, %s".formatted(fd, mode, range(offset, length));
+            throw ErrnoException.of("fallocate", result, detail);
+        }
     }
 
     /** Returns when data and metadata are on stable storage. */

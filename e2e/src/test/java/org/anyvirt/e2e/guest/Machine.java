@@ -85,8 +85,7 @@ public final class Machine {
         List<String> command = new ArrayList<>(List.of("qemu-system-x86_64", "-nodefaults"));
         command.addAll(List.of("-machine", "q35", "-cpu", "max", "-accel", accelerator()));
         command.addAll(List.of("-smp", Integer.toString(cpus), "-m", MEMORY));
-        command.addAll(
-                List.of("-object", "memory-backend-memfd,id=m,share=on,size=" + MEMORY));
+        command.addAll(List.of("-object", "memory-backend-memfd,id=m,share=on,size=" + MEMORY));
         command.addAll(List.of("-numa", "node,memdev=m", "-nic", "none", "-display", "none"));
         command.addAll(
                 List.of("-chardev", console.chardev("console"), "-serial", "chardev:console"));

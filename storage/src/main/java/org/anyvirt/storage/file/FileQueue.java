@@ -110,8 +110,10 @@ final class FileQueue implements BlockQueue, IoUring.Completions {
         ended = 0;
         try {
             ring.reap(this);
+            // What follows in parts goes on by itself.
+            ring.submit();
         } catch (ErrnoException e) {
-            throw new AssertionError("io_uring does not give its completions", e);
+            throw new AssertionError("io_uring gives no completions", e);
         }
         return ended;
     }
