@@ -77,6 +77,9 @@ final class BlockHandler implements QueueHandler, BlockCompletions {
 
     @Override
     public int poll(int budget) throws MalformedChainException {
+        if (malformed != null && !cancelled) {
+            throw malformed;
+        }
         completed = 0;
         int taken = cancelled ? 0 : queue.take(batch, Math.min(budget, batch.length));
         for (int i = 0; i < taken; i++) {
@@ -86,9 +89,6 @@ final class BlockHandler implements QueueHandler, BlockCompletions {
         io.reap();
         // An end may have started what follows it; with nothing to hand over this does nothing.
         io.submit();
-        if (malformed != null && !cancelled) {
-            throw malformed;
-        }
         return taken + completed;
     }
 
@@ -163,7 +163,11 @@ final class BlockHandler implements QueueHandler, BlockCompletions {
                                                     chain.writable().total())
                                     + "which hold no header of 16 and no status of 1");
         }
-        // Taken is taken: the queue can only stop when nothing is in flight.
+        // Taken is taken: the queue can stop only when nothing is in flight, and what came with
+        // this chain is served. The next turn breaks the queue.
+        if (chain.writable().total() > 0) {
+            putStatus(chain.writable(), VIRTIO_BLK_S_IOERR);
+        }
         queue.complete(chain, 0);
         completed++;
     }
@@ -344,23 +348,24 @@ final class BlockHandler implements QueueHandler, BlockCompletions {
     }
 
     /**
-     * The status is the last device-writable byte, wherever that is. The used length counts only
-     * bytes that were certainly written, from the first on (VIRTIO 1.3, 2.7.8.2): after a failed
-     * read those do not reach the status.
+     * The used length counts only bytes that were certainly written, from the first on (VIRTIO 1.3,
+     * 2.7.8.2): after a failed read those do not reach the status.
      */
     private void complete(BlockRequest request, byte status, long written) {
         Chain chain = request.chain;
-        Buffers writable = chain.writable();
-        int last = writable.fragments() - 1;
-        writable.memory(last)
-                .set(
-                        ValueLayout.JAVA_BYTE,
-                        writable.offset(last) + writable.size(last) - 1,
-                        status);
+        long last = chain.writable().total() - 1;
+        putStatus(chain.writable(), status);
         request.chain = null;
         free[freeCount++] = request;
         completed++;
-        queue.complete(chain, written == writable.total() - 1 ? written + 1 : written);
+        queue.complete(chain, written == last ? written + 1 : written);
+    }
+
+    /** The status is the last device-writable byte, whatever fragment that is in. */
+    private static void putStatus(Buffers writable, byte status) {
+        int last = writable.fragments() - 1;
+        long at = writable.offset(last) + writable.size(last) - 1;
+        writable.memory(last).set(ValueLayout.JAVA_BYTE, at, status);
     }
 
     private String name() {

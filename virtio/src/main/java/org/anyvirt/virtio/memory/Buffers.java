@@ -14,6 +14,7 @@ import java.util.Arrays;
 public final class Buffers {
     private static final int FIRST_CAPACITY = 4;
     private static final long IOVEC_SIZE = 16;
+    private static final MemorySegment ZEROES = MemorySegment.ofArray(new byte[1 << 16]);
 
     private MemorySegment[] memory = new MemorySegment[FIRST_CAPACITY];
     private long[] offset = new long[FIRST_CAPACITY];
@@ -67,9 +68,21 @@ public final class Buffers {
                 continue;
             }
             long part = Math.min(left, size[i] - skip);
-            memory[i].asSlice(offset[i] + skip, part).fill(value);
+            fill(memory[i], offset[i] + skip, part, value);
             left -= part;
             skip = 0;
+        }
+    }
+
+    /** Zeroes, which data planes write, are copied: to fill takes a slice, which is an object. */
+    private static void fill(MemorySegment segment, long at, long length, byte value) {
+        if (value != 0) {
+            segment.asSlice(at, length).fill(value);
+            return;
+        }
+        for (long done = 0; done < length; done += ZEROES.byteSize()) {
+            long part = Math.min(ZEROES.byteSize(), length - done);
+            MemorySegment.copy(ZEROES, 0, segment, at + done, part);
         }
     }
 
