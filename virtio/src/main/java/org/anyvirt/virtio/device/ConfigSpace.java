@@ -39,8 +39,14 @@ public final class ConfigSpace {
     /**
      * Reads for the driver. Bytes beyond the end read as zero: a driver of a newer specification
      * may look for fields that this device has not.
+     *
+     * @throws IllegalArgumentException when offset or length is negative
      */
     public synchronized byte[] read(int offset, int length) {
+        if (offset < 0 || length < 0) {
+            throw new IllegalArgumentException(
+                    "no %d bytes at %d in a configuration space".formatted(length, offset));
+        }
         byte[] out = new byte[length];
         if (offset < bytes.length) {
             System.arraycopy(bytes, offset, out, 0, Math.min(length, bytes.length - offset));
