@@ -322,6 +322,8 @@ final class PackedVirtqueue implements DeviceVirtqueue {
     }
 
     private boolean wantsNotification(int start) {
+        boolean anyway = notifyAnyway;
+        notifyAnyway = false;
         int event = RingAccess.u32(areas.driverEvent(), 0);
         int flags = event >>> EVENT_FLAGS_SHIFT & EVENT_FLAGS_MASK;
         if (flags != RING_EVENT_FLAGS_DESC || !eventIdx) {
@@ -329,9 +331,7 @@ final class PackedVirtqueue implements DeviceVirtqueue {
         }
         // VIRTIO 1.3, 2.8.10: whether the descriptor that it waits for is one of those just used,
         // or skipped as part of their lists.
-        boolean wants = notifyAnyway || distance(start, step(event)) < distance(start, nextUsed);
-        notifyAnyway = false;
-        return wants;
+        return anyway || distance(start, step(event)) < distance(start, nextUsed);
     }
 
     @Override
