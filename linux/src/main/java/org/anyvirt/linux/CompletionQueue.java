@@ -25,6 +25,7 @@ final class CompletionQueue {
         static final int HEAD = 0;
         static final int TAIL = 4;
         static final int CQES = 20;
+        static final long SIZE = 40;
 
         private IoCqringOffsets() {}
     }

@@ -1,5 +1,10 @@
 package org.anyvirt.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
 /**
  * A counter in the kernel that wakes whoever polls it. Both planes: signalling and draining
  * allocate nothing.
@@ -7,6 +12,8 @@ package org.anyvirt.linux;
 public final class EventFd implements AutoCloseable {
     static final int EFD_NONBLOCK = 04000;
     static final int EFD_CLOEXEC = 02000000;
+
+    private static final MemorySegment ONE = Arena.global().allocateFrom(JAVA_LONG, 1);
 
     private final Fd fd;
 
@@ -27,16 +34,18 @@ public final class EventFd implements AutoCloseable {
         signal(fd.number());
     }
 
-    /** Sets the counter to zero; what it was, 0 when nobody signalled. */
+    /**
+     * Sets the counter to zero: what it was, cut to what a long can hold; 0 when nobody signalled.
+     */
     public long drain() throws ErrnoException {
         return drain(fd.number());
     }
 
     /** Adds one to the counter of an eventfd, which a peer may have filled or made blocking. */
     public static void signal(int fd) throws ErrnoException {
-        long result = Libc.writeOne(fd);
+        long result = Libc.write(fd, ONE.address(), Long.BYTES);
         while (result == -Errno.EINTR) {
-            result = Libc.writeOne(fd);
+            result = Libc.write(fd, ONE.address(), Long.BYTES);
         }
         // EAGAIN: the counter is at its end, so the reader has a wake-up waiting already.
         if (result < 0 && result != -Errno.EAGAIN) {

@@ -36,7 +36,6 @@ public final class IoUring implements AutoCloseable {
     static final long IORING_OFF_SQ_RING = 0;
     static final long IORING_OFF_SQES = 0x10000000;
 
-    private static final int IO_URING_ENTER = 426;
     private static final Completions IGNORED = (userData, result) -> {};
 
     private final Fd fd;
@@ -197,12 +196,16 @@ public final class IoUring implements AutoCloseable {
         long deadline = Deadline.after(timeoutMillis);
         submissions.publish();
         int before = submissions.head();
-        int pending;
-        int result = 0;
-        while (((pending = submissions.pending()) > 0 || completions.ready() < enough)
-                && (result >= 0 || result == -Errno.EINTR)) {
-            result = enterAndWait(pending, enough, Deadline.remainingMillis(deadline));
-        }
+        int remainingMillis;
+        int result;
+        do {
+            int pending = submissions.pending();
+            if (pending == 0 && completions.ready() >= enough) {
+                return submissions.head() - before;
+            }
+            remainingMillis = Deadline.remainingMillis(deadline);
+            result = enterAndWait(pending, enough, remainingMillis);
+        } while (result > 0 || (remainingMillis != 0 && (result == 0 || result == -Errno.EINTR)));
         check(result);
         return submissions.head() - before;
     }
@@ -267,7 +270,7 @@ public final class IoUring implements AutoCloseable {
     }
 
     private int enter(int submit, int minimum, int flags, long argument, long size) {
-        return Libc.syscall(IO_URING_ENTER, fd.number(), submit, minimum, flags, argument, size);
+        return Libc.ioUringEnter(fd.number(), submit, minimum, flags, argument, size);
     }
 
     /** Passes what is no failure: interrupted, out of time, or to be tried again after reaping. */

@@ -6,36 +6,48 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
+import java.util.Arrays;
 import java.util.Objects;
 
 /**
- * Every downcall of the project. Both planes: a call allocates nothing once its thread has made
- * one.
+ * Every downcall of the project. As the kernel does, a function here returns its result or a
+ * negated error number.
  *
  * <p>All functions are called through one native signature, seven integer words to one, because the
  * JVM takes 10 to 15 ms to link a signature and 20 µs to find a symbol. That is sound on Linux:
  * x86-64 and aarch64 pass integers and pointers in the same registers whatever their width, a
  * callee ignores what it has no parameter for, and variadic arguments travel as named ones do.
- * Signed values are widened, as {@code int} parameters read the low half only.
  *
- * <p>As the kernel does, a function here returns its result or a negated error number.
+ * <p>Calls of the control plane capture errno, for which the JVM makes a slice of the capturing
+ * memory: an allocation that only code compiled and inlined deeply enough is rid of. So calls of
+ * the data plane do not capture it. Such a call has no effect when it fails, so it is then made
+ * once more, capturing, and that outcome is the answer.
  */
 final class Libc {
     private static final Linker LINKER = Linker.nativeLinker();
     private static final SymbolLookup LIBRARY = LINKER.defaultLookup();
 
-    /** (address of the function, errno capture, seven words) to a word. */
-    private static final MethodHandle CALL = link();
+    /** Takes the address of a function, memory for errno, and seven words. */
+    private static final MethodHandle CAPTURING = link(Linker.Option.captureCallState("errno"));
 
     /** Per thread: errno at 0, a 64-bit scratch value at 8. Virtual threads have their own. */
     private static final ThreadLocal<MemorySegment> STATE =
             ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(16, 8));
 
     private static final int SCRATCH = 8;
-    private static final MemorySegment ONE = Arena.global().allocateFrom(JAVA_LONG, 1);
+
+    private static final int IO_URING_SETUP = 425; // one number on all architectures
+    private static final int IO_URING_ENTER = 426;
+
+    /** Linked when the data plane first calls. */
+    private static final class Hot {
+        /** Takes the address of a function and seven words. */
+        static final MethodHandle CALL = link();
+    }
 
     private static final MemorySegment ACCEPT4 = symbol("accept4");
     private static final MemorySegment BIND = symbol("bind");
@@ -106,8 +118,10 @@ final class Libc {
         return integer(EPOLL_CTL, epoll, operation, fd, event);
     }
 
+    /** Allocates nothing. */
     static int epollWait(int epoll, long events, int maximum, int timeoutMillis) {
-        return integer(EPOLL_WAIT, epoll, events, maximum, timeoutMillis);
+        int result = (int) hot(EPOLL_WAIT, epoll, events, maximum, timeoutMillis, 0, 0, 0);
+        return result == -1 ? integer(EPOLL_WAIT, epoll, events, maximum, 0) : result;
     }
 
     static int eventfd(int initial, int flags) {
@@ -161,9 +175,20 @@ final class Libc {
         return integer(IOCTL, fd, request, argument, 0);
     }
 
-    /** Does nothing, in native code. */
+    /** Allocates nothing. */
+    static int ioUringEnter(int fd, int submit, int minimum, int flags, long limit, long size) {
+        int result = (int) hot(SYSCALL, IO_URING_ENTER, fd, submit, minimum, flags, limit, size);
+        // Without a minimum: it may have failed for want of time, and must not wait again.
+        return result == -1 ? syscall(IO_URING_ENTER, fd, submit, 0, flags, limit, size) : result;
+    }
+
+    static int ioUringSetup(int entries, MemorySegment params) {
+        return syscall(IO_URING_SETUP, entries, params.address(), 0, 0, 0, 0);
+    }
+
+    /** Does nothing, in native code. Allocates nothing. */
     static void labs() {
-        invoke(LABS, 0, 0, 0, 0, 0, 0, 0);
+        hot(LABS, 0, 0, 0, 0, 0, 0, 0);
     }
 
     static int listen(int fd, int backlog) {
@@ -246,23 +271,25 @@ final class Libc {
                 .getString(0);
     }
 
-    /**
-     * For calls the C library has no function for. Newer ones have one number on all architectures.
-     */
-    static int syscall(int number, long a, long b, long c, long d, long e, long f) {
-        return (int) failed(invoke(SYSCALL, number, a, b, c, d, e, f));
+    /** Allocates nothing. */
+    static long write(int fd, long address, long length) {
+        long result = hot(WRITE, fd, address, length, 0, 0, 0, 0);
+        return result == -1 ? word(WRITE, fd, address, length, 0) : result;
     }
 
-    /** Adds one to an eventfd: 0, or a negated error number. */
-    static long writeOne(int fd) {
-        return word(WRITE, fd, ONE.address(), Long.BYTES, 0);
-    }
-
-    /** Reads 64 bits: their value, never negative, or a negated error number. */
+    /** Reads an unsigned 64-bit counter, cut to what a long can hold. Allocates nothing. */
     static long readCount(int fd) {
         MemorySegment state = STATE.get();
-        long result = word(READ, fd, state.address() + SCRATCH, Long.BYTES, 0);
-        return result < 0 ? result : state.get(JAVA_LONG, SCRATCH);
+        long scratch = state.address() + SCRATCH;
+        long result = hot(READ, fd, scratch, Long.BYTES, 0, 0, 0, 0);
+        if (result == -1) {
+            result = word(READ, fd, scratch, Long.BYTES, 0);
+        }
+        if (result < 0) {
+            return result;
+        }
+        long count = state.get(JAVA_LONG, SCRATCH);
+        return count < 0 ? Long.MAX_VALUE : count;
     }
 
     /**
@@ -274,6 +301,11 @@ final class Libc {
             throw new IllegalArgumentException("the kernel needs native memory, not " + segment);
         }
         return segment.address() + at;
+    }
+
+    /** For what the C library has no function for. */
+    private static int syscall(int number, long a, long b, long c, long d, long e, long f) {
+        return (int) failed(invoke(SYSCALL, number, a, b, c, d, e, f));
     }
 
     /** Calls a function that returns {@code int}: the upper half of its register has no meaning. */
@@ -293,30 +325,45 @@ final class Libc {
     private static long invoke(
             MemorySegment function, long a, long b, long c, long d, long e, long f, long g) {
         try {
-            return (long) CALL.invokeExact(function, STATE.get(), a, b, c, d, e, f, g);
-        } catch (RuntimeException | Error thrown) {
-            throw thrown; // an Error can be a fault in a mapping, made earlier: see
-            // NativeTransition
-        } catch (Throwable impossible) {
-            throw new AssertionError("a downcall declares no exception", impossible);
+            return (long) CAPTURING.invokeExact(function, STATE.get(), a, b, c, d, e, f, g);
+        } catch (Throwable thrown) {
+            throw unchecked(thrown);
         }
     }
 
-    @SuppressWarnings("restricted")
-    private static MethodHandle link() {
-        FunctionDescriptor words =
-                FunctionDescriptor.of(
-                        JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG,
-                        JAVA_LONG);
+    /** The result as it is: -1 for every failure. */
+    private static long hot(
+            MemorySegment function, long a, long b, long c, long d, long e, long f, long g) {
         try {
-            return LINKER.downcallHandle(words, Linker.Option.captureCallState("errno"));
+            return (long) Hot.CALL.invokeExact(function, a, b, c, d, e, f, g);
+        } catch (Throwable thrown) {
+            throw unchecked(thrown);
+        }
+    }
+
+    /**
+     * Downcalls declare nothing; but a fault in mapped memory can end one, see NativeTransition.
+     */
+    private static RuntimeException unchecked(Throwable thrown) {
+        return switch (thrown) {
+            case Error error -> throw error;
+            case RuntimeException exception -> exception;
+            default -> throw new AssertionError(thrown);
+        };
+    }
+
+    @SuppressWarnings("restricted")
+    private static MethodHandle link(Linker.Option... options) {
+        MemoryLayout[] words = new MemoryLayout[7];
+        Arrays.fill(words, JAVA_LONG);
+        try {
+            return LINKER.downcallHandle(FunctionDescriptor.of(JAVA_LONG, words), options);
         } catch (IllegalCallerException denied) {
+            Module module = Libc.class.getModule();
             throw new IllegalStateException(
                     "Anyvirt has no access to native functions: start java with"
                             + " --enable-native-access="
-                            + (Libc.class.getModule().isNamed()
-                                    ? "org.anyvirt.linux"
-                                    : "ALL-UNNAMED"),
+                            + (module.isNamed() ? module.getName() : "ALL-UNNAMED"),
                     denied);
         }
     }

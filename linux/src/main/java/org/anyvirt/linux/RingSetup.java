@@ -28,8 +28,6 @@ final class RingSetup {
     static final int IORING_FEAT_SUBMIT_STABLE = 1 << 2;
     static final int IORING_FEAT_EXT_ARG = 1 << 8;
 
-    private static final int IO_URING_SETUP = 425;
-
     /** Of Linux 5.11: both rings in one mapping, no completion ever lost, time limits for waits. */
     private static final int FEATURES_NEEDED =
             IORING_FEAT_SINGLE_MMAP
@@ -106,7 +104,7 @@ final class RingSetup {
     private static int setup(int entries, int flags, MemorySegment params) {
         params.fill((byte) 0);
         params.set(JAVA_INT, IoUringParams.FLAGS, flags);
-        return Libc.syscall(IO_URING_SETUP, entries, params.address(), 0, 0, 0, 0);
+        return Libc.ioUringSetup(entries, params);
     }
 
     /** 0, 1 (privileged users only) or 2 (nobody); before Linux 6.6 there is no such setting. */

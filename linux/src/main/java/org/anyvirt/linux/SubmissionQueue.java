@@ -30,6 +30,7 @@ final class SubmissionQueue {
         static final int TAIL = 4;
         static final int FLAGS = 16;
         static final int ARRAY = 24;
+        static final long SIZE = 40;
 
         private IoSqringOffsets() {}
     }

@@ -160,8 +160,11 @@ public final class UnixSocket implements AutoCloseable {
             if (message.isControlTruncated()) {
                 received.forEach(Fd::close);
                 throw new IOException(
-                        "recvmsg: %s: more file descriptors came than the %d allowed,"
-                                + " or than this process may open".formatted(fd, fdsMax));
+                        """
+                        recvmsg: %s: more file descriptors came than the %d allowed, \
+                        or than this process may open\
+                        """
+                                .formatted(fd, fdsMax));
             }
             fds.addAll(received);
             return result;
