@@ -7,11 +7,11 @@ import java.util.List;
 
 /** A second process that runs a class of the tests. */
 final class ChildJvm {
+    static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
+
     private ChildJvm() {}
 
-    /**
-     * Standard error goes with standard output; closing standard input is for the child to notice.
-     */
+    /** Its standard error goes the way of its standard output. */
     static Process start(Class<?> main, List<String> jvmOptions, Object... arguments)
             throws IOException {
         List<String> command = new ArrayList<>();
