@@ -21,6 +21,7 @@ import org.anyvirt.e2e.guest.Places;
 import org.anyvirt.e2e.guest.RealGuest;
 import org.anyvirt.e2e.guest.SystemPartition;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
 
 /** Firmware boots from our disk: two drivers that share nothing with Linux's. */
 @RealGuest
@@ -31,7 +32,7 @@ class FirmwareTest {
     private static final String MODERN = "disable-legacy=on";
 
     @Test
-    void seaBiosBootsASectorThatReadsAndWrites() throws IOException {
+    void seaBiosBootsASectorThatReadsAndWrites(TestInfo test) throws IOException {
         Path file = Places.logs().resolve("seabios.img");
         String message = "booted by SeaBIOS: " + UUID.randomUUID();
         try (FileChannel channel =
@@ -45,11 +46,15 @@ class FirmwareTest {
             ByteBuffer copy = HostFile.read(file, BootSector.COPY, message.length());
             assertThat(US_ASCII.decode(copy).toString()).isEqualTo(message);
         }
+        String[] seen = {
+            "VIRTIO_F_VERSION_1", "split virtqueue", "VIRTIO_BLK_T_IN", "VIRTIO_BLK_T_OUT"
+        };
+        Witness.seaBios().saw(test, seen);
         Files.delete(file);
     }
 
     @Test
-    void ovmfBootsLinuxFromItsSystemPartition() throws IOException {
+    void ovmfBootsLinuxFromItsSystemPartition(TestInfo test) throws IOException {
         Path file = Places.logs().resolve("ovmf.img");
         String token = UUID.randomUUID().toString();
         SystemPartition.create(file, 96 * MIB, token);
@@ -70,6 +75,7 @@ class FirmwareTest {
             assertThat(guest.run(script.formatted(token))).isEqualTo(token);
         }
         assertThat(SystemPartition.read(file, "answer")).isEqualTo(token + ": seen");
+        Witness.ovmf().saw(test, "VIRTIO_F_VERSION_1", "split virtqueue", "VIRTIO_BLK_T_IN");
         Files.delete(file);
     }
 }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.anyvirt.e2e.guest.Backend;
 import org.anyvirt.e2e.guest.Backends;
 import org.anyvirt.e2e.guest.Guest;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
 
 /** A Linux guest uses its disk as guests do: a filesystem, discard, a resize, reboots. */
 @RealGuest
@@ -55,22 +57,43 @@ class LinuxDiskTest {
 
     @Test
     @Order(1)
-    void negotiatesWhatWasAsked() throws IOException {
+    void negotiatesWhatWasAsked(TestInfo test) throws IOException {
         Features features = guest.features("vda");
         assertThat(Rings.chosen(features)).isEqualTo(Rings.DEFAULT.expected());
         assertThat(features.has(BLK_F_DISCARD)).isTrue();
         assertThat(features.has(BLK_F_WRITE_ZEROES)).isTrue();
+        Witness.linux(guest)
+                .saw(test, "VIRTIO_F_VERSION_1", "VIRTIO_F_INDIRECT_DESC", "VIRTIO_F_EVENT_IDX");
     }
 
     @Test
     @Order(2)
-    void theDiskTellsItsSerial() throws IOException {
+    void theDiskTellsItsSerial(TestInfo test) throws IOException {
         assertThat(guest.run("cat /sys/block/vda/serial")).isEqualTo(backend.serial());
+        Witness.linux(guest).saw(test, "VIRTIO_BLK_T_GET_ID");
+    }
+
+    @Test
+    @Order(2)
+    void theDiskHasTheShapeItSays(TestInfo test) throws IOException {
+        String names = "logical_block_size physical_block_size max_segments";
+        String shape = guest.run("cd /sys/block/vda/queue; cat " + names);
+        List<Integer> values = shape.lines().map(Integer::valueOf).toList();
+        assertThat(values.get(0)).isIn(512, 4096);
+        assertThat(values.get(1)).isGreaterThanOrEqualTo(values.get(0));
+        // Linux has one segment a request when the device says nothing.
+        assertThat(values.get(2)).isGreaterThan(1);
+        Witness.linux(guest)
+                .saw(
+                        test,
+                        "VIRTIO_BLK_F_BLK_SIZE",
+                        "VIRTIO_BLK_F_SEG_MAX",
+                        "VIRTIO_BLK_F_TOPOLOGY");
     }
 
     @Test
     @Order(3)
-    void dataLandsWhereTheGuestPutsIt() throws IOException {
+    void dataLandsWhereTheGuestPutsIt(TestInfo test) throws IOException {
         String script =
                 """
                 dd if=/dev/urandom of=/tmp/data bs=1M count=4 2>/dev/null
@@ -86,20 +109,22 @@ class LinuxDiskTest {
                     sha256sum | cut -d' ' -f1
                 """;
         assertThat(guest.run(readBack)).isEqualTo(written);
+        Witness.linux(guest).saw(test, "VIRTIO_BLK_T_IN", "VIRTIO_BLK_T_OUT");
     }
 
     @Test
     @Order(4)
-    void zeroesARangeAndNoByteMore() throws IOException {
+    void zeroesARangeAndNoByteMore(TestInfo test) throws IOException {
         String before = HostFile.sha256(file, 102L * MIB, 2L * MIB);
         guest.run("/usr/bin/blkdiscard --zeroout --offset 100MiB --length 2MiB /dev/vda");
         assertThat(HostFile.isZero(file, 100L * MIB, 2L * MIB)).isTrue();
         assertThat(HostFile.sha256(file, 102L * MIB, 2L * MIB)).isEqualTo(before);
+        Witness.linux(guest).saw(test, "VIRTIO_BLK_F_WRITE_ZEROES", "VIRTIO_BLK_T_WRITE_ZEROES");
     }
 
     @Test
     @Order(5)
-    void aFilesystemKeepsItsFiles() throws IOException {
+    void aFilesystemKeepsItsFiles(TestInfo test) throws IOException {
         checksum =
                 guest.run(
                         """
@@ -111,6 +136,7 @@ class LinuxDiskTest {
                         """);
         guest.run("/usr/bin/e2fsck -fn /dev/vda");
         assertFileIntact();
+        Witness.linux(guest).saw(test, "VIRTIO_BLK_F_FLUSH", "VIRTIO_BLK_T_FLUSH");
     }
 
     private void assertFileIntact() throws IOException {
@@ -126,7 +152,7 @@ class LinuxDiskTest {
 
     @Test
     @Order(6)
-    void discardGivesBlocksBackToTheHost() throws IOException {
+    void discardGivesBlocksBackToTheHost(TestInfo test) throws IOException {
         guest.run(
                 """
                 mount -t ext4 /dev/vda /mnt
@@ -138,11 +164,12 @@ class LinuxDiskTest {
         assertThat(HostFile.allocated(file)).isLessThan(full - 30L * MIB);
         assertFileIntact();
         guest.run("/usr/bin/e2fsck -fn /dev/vda");
+        Witness.linux(guest).saw(test, "VIRTIO_BLK_F_DISCARD", "VIRTIO_BLK_T_DISCARD");
     }
 
     @Test
     @Order(7)
-    void theWriteCacheCanBeTurnedOffAndOn() throws IOException {
+    void theWriteCacheCanBeTurnedOffAndOn(TestInfo test) throws IOException {
         String script =
                 """
                 cd /sys/block/vda
@@ -155,33 +182,38 @@ class LinuxDiskTest {
         String back = "write back\nwrite back";
         String through = "write through\nwrite through";
         assertThat(guest.run(script)).isEqualTo(through + "\n" + back);
+        Witness.linux(guest).saw(test, "VIRTIO_BLK_F_CONFIG_WCE");
     }
 
     @Test
     @Order(8)
-    void aResizeIsSeenLive() throws IOException {
+    void aResizeIsSeenLive(TestInfo test) throws IOException {
         assumeThat(Backends.isControl()).as("qemu-storage-daemon 7.2 does not tell").isFalse();
         backend.resize(384L * MIB);
         guest.await("[ $(blockdev --getsz /dev/vda) = 786432 ]", Duration.ofSeconds(10));
         assertThat(guest.run("dmesg | tail -3")).contains("new size: 786432");
         guest.run("dd if=/dev/urandom of=/dev/vda bs=1M seek=383 count=1 oflag=direct 2>/dev/null");
         assertThat(HostFile.isZero(file, 383L * MIB, MIB)).isFalse();
+        Witness.linux(guest).saw(test, "live resize");
     }
 
     @Test
     @Order(9)
-    void theDiskIsThereAfterAReboot() throws IOException {
+    void theDiskIsThereAfterAReboot(TestInfo test) throws IOException {
         guest.reboot();
         assertFileIntact();
+        Witness.linux(guest).saw(test, "reset and a second start");
     }
 
     @Test
     @Order(10)
-    void theDiskIsThereAfterAnotherQemuStarts() throws IOException {
+    void theDiskIsThereAfterAnotherQemuStarts(TestInfo test) throws IOException {
+        Witness.qemuSaw(test, guest);
         guest.quit();
         guest.close();
         guest = start("linux-disk-again");
         assertFileIntact();
         guest.run("/usr/bin/e2fsck -fn /dev/vda");
+        Witness.linux(guest).saw(test, "the next frontend after one has gone");
     }
 }

@@ -17,6 +17,7 @@ import org.anyvirt.e2e.guest.Places;
 import org.anyvirt.e2e.guest.RealGuest;
 import org.anyvirt.e2e.guest.Rings;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -42,18 +43,18 @@ class LinuxRingsTest {
 
     @ParameterizedTest(name = "{0}, direct={1}")
     @MethodSource("shapes")
-    void everyByteIsRight(Rings rings, boolean direct) throws IOException {
-        verify(rings, direct);
+    void everyByteIsRight(Rings rings, boolean direct, TestInfo test) throws IOException {
+        verify(rings, direct, test);
     }
 
     @Tag("matrix")
     @ParameterizedTest(name = "{0}, direct={1}")
     @MethodSource("everyShape")
     void everyByteIsRightOverEveryShape(Rings rings, boolean direct) throws IOException {
-        verify(rings, direct);
+        verify(rings, direct, null);
     }
 
-    private static void verify(Rings rings, boolean direct) throws IOException {
+    private static void verify(Rings rings, boolean direct, TestInfo test) throws IOException {
         assumeThat(Backends.isControl() && rings.packed()).as("packed, by a peer").isFalse();
         String name = "rings-" + rings + (direct ? "-direct" : "-buffered");
         Path file = Places.logs().resolve(name + ".img");
@@ -65,8 +66,28 @@ class LinuxRingsTest {
             assertThat(Rings.chosen(guest.features("vda"))).isEqualTo(rings.expected());
             Fio.verify(guest, "vda", rings.queues(), 64 / 4);
             assertThat(interrupts(guest)).hasSize(rings.queues()).allMatch(count -> count > 0);
+            if (test != null) {
+                record(test, guest, rings, direct);
+            }
         }
         Files.delete(file);
+    }
+
+    private static void record(TestInfo test, Guest guest, Rings rings, boolean direct)
+            throws IOException {
+        Witness fio = Witness.fio(guest);
+        fio.saw(test, rings.packed() ? "VIRTIO_F_RING_PACKED" : "split virtqueue");
+        fio.saw(test, "store file: direct=" + (direct ? "on" : "off"));
+        if (rings.indirect()) {
+            fio.saw(test, "VIRTIO_F_INDIRECT_DESC");
+        }
+        if (rings.eventIndex()) {
+            fio.saw(test, "VIRTIO_F_EVENT_IDX");
+        }
+        if (rings.queues() > 1) {
+            fio.saw(test, "VIRTIO_BLK_F_MQ");
+        }
+        Witness.qemuSaw(test, guest);
     }
 
     /** Used buffer notifications that each of the disk's queues has had. */

@@ -27,7 +27,7 @@ public final class Fio {
         String script =
                 """
                 fio --name=verify --filename=/dev/%s --ioengine=libaio --direct=1 --iodepth=32 \
-                    --bsrange=512-96k --size=%dM --numjobs=%d --offset_increment=%dM \
+                    --bssplit=512/15:4k/50:64k/20:1m/15 --size=%dM --numjobs=%d --offset_increment=%dM \
                     --cpus_allowed=0-%d --cpus_allowed_policy=split --fsync=64 \
                     --verify=crc32c --verify_fatal=1 --exitall_on_error --group_reporting %s
                 """;

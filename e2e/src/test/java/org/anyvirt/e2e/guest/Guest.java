@@ -3,8 +3,11 @@ package org.anyvirt.e2e.guest;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
+import org.anyvirt.transports.vhostuser.message.FrontendRequest;
 import org.anyvirt.virtio.spec.Features;
 
 /** A running machine: its console, its monitor, and, once Linux is up, a shell in it. */
@@ -12,6 +15,7 @@ public final class Guest implements AutoCloseable {
     private static final Duration BOOT = Duration.ofSeconds(90);
     private static final Duration COMMAND = Duration.ofSeconds(60);
     private static final Pattern READY = Pattern.compile("#ready \\S+\n");
+    private static final Pattern SENT = Pattern.compile("vhost_user_write req:(\\d+) flags:0x(.)");
     private static final Pattern EXIT = Pattern.compile("\n#exit \\d+\n");
 
     private final Child qemu;
@@ -108,6 +112,21 @@ public final class Guest implements AutoCloseable {
     /** Runs a monitor command. */
     public void monitor(String command, Map<String, Object> arguments) throws IOException {
         monitor.execute(command, arguments);
+    }
+
+    /** The vhost-user messages that QEMU has sent for its disks. */
+    public Set<FrontendRequest> messages() throws IOException {
+        Set<FrontendRequest> messages = EnumSet.noneOf(FrontendRequest.class);
+        SENT.matcher(qemu.output())
+                .results()
+                .map(sent -> FrontendRequest.of(Integer.parseInt(sent.group(1))))
+                .forEach(messages::add);
+        return messages;
+    }
+
+    /** Whether QEMU has asked that a request without a reply be acknowledged. */
+    public boolean askedForAcknowledgements() throws IOException {
+        return SENT.matcher(qemu.output()).results().anyMatch(sent -> sent.group(2).equals("9"));
     }
 
     /** Ends QEMU in an orderly way, as an administrator would; the guest is not asked. */

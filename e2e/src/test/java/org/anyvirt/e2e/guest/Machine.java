@@ -91,6 +91,8 @@ public final class Machine {
                 List.of("-chardev", console.chardev("console"), "-serial", "chardev:console"));
         command.addAll(List.of("-chardev", shell.chardev("shell"), "-serial", "chardev:shell"));
         command.addAll(List.of("-chardev", monitor.chardev("qmp"), "-mon", "qmp,mode=control"));
+        // One line a vhost-user message: what QEMU has really sent, see Guest.messages.
+        command.addAll(List.of("-trace", "vhost_user_write"));
         command.addAll(boot);
         command.addAll(devices);
         Child qemu = Child.start(logs.resolve(name + ".qemu"), life, command);

@@ -102,6 +102,8 @@ class ArrowsTest {
 
     @TempDir Path folder;
 
+    private static final JavaClasses HOUSE = house();
+
     private static JavaClasses house() {
         return new ClassFileImporter()
                 .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -110,7 +112,7 @@ class ArrowsTest {
 
     @Test
     void everyArrowPointsWhereItMay() {
-        JavaClasses house = house();
+        JavaClasses house = HOUSE;
         assertThat(house).hasSizeGreaterThan(50);
         for (Module module : Module.values()) {
             module.rule().check(house);
@@ -119,12 +121,12 @@ class ArrowsTest {
 
     @Test
     void nativeCallsAreInLinuxAlone() {
-        NATIVE_CALLS.check(house());
+        NATIVE_CALLS.check(HOUSE);
     }
 
     @Test
     void virtioDoesNoInputOrOutput() {
-        NO_IO.check(house());
+        NO_IO.check(HOUSE);
     }
 
     @Test
