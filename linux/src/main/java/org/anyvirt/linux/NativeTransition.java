@@ -9,7 +9,7 @@ public final class NativeTransition {
      * that its file no longer has, as when a peer truncates shared memory. Compiled code does not
      * throw at the access but when the thread next answers the JVM, and returning from native code
      * does. So whoever touches memory that can be taken away ends its turn with this call, inside
-     * the {@code try} that blames the owner of that memory. Takes a few nanoseconds.
+     * the {@code try} that blames the owner of that memory. Takes some 10 ns.
      */
     public static void cross() {
         Libc.labs();
