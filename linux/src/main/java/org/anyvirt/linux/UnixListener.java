@@ -1,5 +1,7 @@
 package org.anyvirt.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
@@ -14,6 +16,7 @@ import java.util.Objects;
 /** A Unix stream socket that peers connect to. Control plane. */
 public final class UnixListener implements AutoCloseable {
     static final int SOMAXCONN = 4096;
+    static final int SO_ACCEPTCONN = 30;
 
     private static final System.Logger LOG = System.getLogger(UnixListener.class.getName());
 
@@ -57,6 +60,25 @@ public final class UnixListener implements AutoCloseable {
         } catch (IOException | RuntimeException refused) {
             fd.close();
             throw refused;
+        }
+    }
+
+    /**
+     * Whether a socket, as one that this process was started with, listens.
+     *
+     * @throws ErrnoException ENOTSOCK, EBADF: it is no socket
+     */
+    public static boolean isListening(Fd fd) throws ErrnoException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment listening = arena.allocate(JAVA_INT);
+            MemorySegment length = arena.allocateFrom(JAVA_INT, Integer.BYTES);
+            int result =
+                    Libc.getsockopt(
+                            fd.number(), UnixSocket.SOL_SOCKET, SO_ACCEPTCONN, listening, length);
+            if (result < 0) {
+                throw ErrnoException.of("getsockopt(SO_ACCEPTCONN)", result, fd.toString());
+            }
+            return listening.get(JAVA_INT, 0) != 0;
         }
     }
 
