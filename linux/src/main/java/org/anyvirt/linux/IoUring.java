@@ -24,11 +24,13 @@ public final class IoUring implements AutoCloseable {
     public static final int IORING_OP_FALLOCATE = 17;
     public static final int IORING_OP_READ = 22;
     public static final int IORING_OP_WRITE = 23;
+    public static final int IORING_OP_URING_CMD = 46;
 
     /** For {@code opFlags} of a write: it completes when on stable storage, as before dataSync. */
     public static final int RWF_DSYNC = 0x2;
 
     static final int IORING_FSYNC_DATASYNC = 1;
+    static final int BLOCK_URING_CMD_DISCARD = 0x12 << 8;
     static final int IORING_ASYNC_CANCEL_ALL = 1 << 0;
     static final int IORING_ASYNC_CANCEL_ANY = 1 << 2;
     static final int IORING_ENTER_GETEVENTS = 1 << 0;
@@ -154,6 +156,15 @@ public final class IoUring implements AutoCloseable {
      */
     public void fallocate(int fd, int mode, long offset, long length, long userData) {
         prepare(IORING_OP_FALLOCATE, fd, length, mode, offset, 0, userData);
+    }
+
+    /**
+     * Tells a block device that whole blocks are unused, as {@link OpenFile#discardBlocks}; before
+     * Linux 6.12 it ends in {@link Errno#EOPNOTSUPP}.
+     */
+    public void discardBlocks(int fd, long offset, long length, long userData) {
+        prepare(IORING_OP_URING_CMD, fd, offset, 0, BLOCK_URING_CMD_DISCARD, 0, userData);
+        submissions.third(length);
     }
 
     /** Asks to cancel the request whose user data is {@code target}; both complete. */

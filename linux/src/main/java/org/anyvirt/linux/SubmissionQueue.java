@@ -43,6 +43,7 @@ final class SubmissionQueue {
         static final int LEN = 24;
         static final int RW_FLAGS = 28; // one union has the flags of every operation
         static final int USER_DATA = 32;
+        static final int ADDR3 = 48;
         static final long SIZE = 64;
 
         private IoUringSqe() {}
@@ -99,8 +100,17 @@ final class SubmissionQueue {
         sqes.set(JAVA_INT, at + IoUringSqe.LEN, length);
         sqes.set(JAVA_INT, at + IoUringSqe.RW_FLAGS, opFlags);
         sqes.set(JAVA_LONG, at + IoUringSqe.USER_DATA, userData);
+        sqes.set(JAVA_LONG, at + IoUringSqe.ADDR3, 0);
         // Nobody writes the other members: they are zero since the ring was made.
         tail++;
+    }
+
+    /** A further argument of the entry prepared last. */
+    void third(long argument) {
+        sqes.set(
+                JAVA_LONG,
+                (tail - 1 & (entries - 1)) * IoUringSqe.SIZE + IoUringSqe.ADDR3,
+                argument);
     }
 
     /** Shows the prepared entries to the kernel, which takes them at the next io_uring_enter(2). */

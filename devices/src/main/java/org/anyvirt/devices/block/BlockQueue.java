@@ -25,7 +25,7 @@ public interface BlockQueue extends AutoCloseable {
     /** Makes every write that has completed durable, on whichever queue of the store. */
     void flush(long token);
 
-    /** The range's content is needed no more; it reads as zeros or as before. */
+    /** The range's content is needed no more: it reads as zeros, as before, or as anything else. */
     void discard(long token, long offset, long length);
 
     /**

@@ -35,7 +35,8 @@ final class FileQueue implements BlockQueue, IoUring.Completions {
     private FileRequest lastWaiting;
     private int ended;
 
-    // What the file system was found not to do.
+    // What kernel and file system were not yet found unable to do.
+    private boolean discardsBlocks;
     private boolean punches = true;
     private boolean zeroes = true;
 
@@ -43,6 +44,7 @@ final class FileQueue implements BlockQueue, IoUring.Completions {
         this.store = store;
         this.completions = completions;
         this.fd = store.fd();
+        this.discardsBlocks = store.isBlockDevice();
         this.requests = new FileRequest[depth];
         this.free = new FileRequest[depth];
         for (int i = depth; i-- > 0; ) {
@@ -88,7 +90,7 @@ final class FileQueue implements BlockQueue, IoUring.Completions {
 
     @Override
     public void discard(long token, long offset, long length) {
-        range(begin(DISCARD, token, offset, length));
+        range(begin(discardsBlocks ? DISCARD_BLOCKS : DISCARD, token, offset, length));
     }
 
     @Override
@@ -153,6 +155,11 @@ final class FileQueue implements BlockQueue, IoUring.Completions {
 
     private void unsupported(FileRequest request) {
         switch (request.kind) {
+            case DISCARD_BLOCKS -> {
+                discardsBlocks = false;
+                request.kind = DISCARD;
+                range(request);
+            }
             case DISCARD -> {
                 punches = false;
                 end(request, 0);
@@ -269,6 +276,8 @@ final class FileQueue implements BlockQueue, IoUring.Completions {
             request.kind = WRITE_ZEROES;
         }
         switch (request.kind) {
+            case DISCARD_BLOCKS ->
+                    ring.discardBlocks(fd, request.offset, request.left, request.slot);
             case DISCARD -> {
                 if (punches) {
                     ring.fallocate(fd, PUNCH, request.offset, request.left, request.slot);

@@ -7,13 +7,17 @@ final class FileRequest {
     static final int READ = 0;
     static final int WRITE = 1;
     static final int FLUSH = 2;
-    static final int DISCARD = 3;
+
+    /** Tell a block device, punch a hole, or nothing: what works. */
+    static final int DISCARD_BLOCKS = 3;
+
+    static final int DISCARD = 4;
 
     /** Write zeroes by giving the space back, by marking it, or, where neither works, literally. */
-    static final int UNMAP = 4;
+    static final int UNMAP = 5;
 
-    static final int ZERO_RANGE = 5;
-    static final int WRITE_ZEROES = 6;
+    static final int ZERO_RANGE = 6;
+    static final int WRITE_ZEROES = 7;
 
     /** Its slot, which is the user data of its io_uring entry. */
     final int slot;

@@ -128,6 +128,10 @@ public final class FileStore implements BlockStore {
         return fd.number();
     }
 
+    boolean isBlockDevice() {
+        return blockDevice;
+    }
+
     boolean isDirect() {
         return options.direct();
     }
