@@ -90,7 +90,7 @@ public abstract class BlockStoreContract {
     void behavesAsItsModelUnderRandomRequests() {
         SplittableRandom random = Seed.random("behavesAsItsModelUnderRandomRequests");
         byte[] model = new byte[CAPACITY];
-        for (int i = 0; i < 600; i++) {
+        for (int i = 0; i < 300; i++) {
             int offset = random.nextInt(CAPACITY / block) * block;
             int blocks = 1 + random.nextInt(Math.min((CAPACITY - offset) / block, 256));
             request(random, model, offset, blocks * block);
