@@ -51,11 +51,11 @@ final class ControlCommand implements Callable<Integer> {
     private static final long TIMEOUT_MILLIS = Service.DRAIN_MILLIS + 15_000;
 
     @Option(
-            names = "--socket",
+            names = {"--control", "--socket"},
             paramLabel = "PATH",
             scope = ScopeType.INHERIT,
             order = 90,
-            description = "The daemon's control socket; by default as for `serve`.")
+            description = "The daemon's control socket; by default serve's.")
     private Path socket;
 
     @Option(

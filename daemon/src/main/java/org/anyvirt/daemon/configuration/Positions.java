@@ -1,6 +1,8 @@
 package org.anyvirt.daemon.configuration;
 
 import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedList;
 import java.util.List;
 import java.util.Map;
 import tools.jackson.core.JsonParser;
@@ -24,7 +26,7 @@ final class Positions {
         }
     }
 
-    private final Map<List<String>, Position> names = new HashMap<>();
+    private final Map<List<String>, Position> names = new LinkedHashMap<>();
     private final Map<List<String>, Position> values = new HashMap<>();
 
     /** Reads a text that has been read before, so that its syntax is right. */
@@ -57,7 +59,7 @@ final class Positions {
         if (token.isStructStart()) {
             context = context.getParent();
         }
-        var path = new java.util.LinkedList<String>();
+        LinkedList<String> path = new LinkedList<>();
         for (; context != null && !context.inRoot(); context = context.getParent()) {
             path.addFirst(
                     context.inArray()
@@ -78,6 +80,14 @@ final class Positions {
                 return position == null ? Position.START : position;
             }
         }
+    }
+
+    /** The names in a mapping, each as a path, in the order of the text. */
+    List<List<String>> namesIn(List<String> mapping) {
+        return names.keySet().stream()
+                .filter(path -> path.size() == mapping.size() + 1)
+                .filter(path -> path.subList(0, mapping.size()).equals(mapping))
+                .toList();
     }
 
     /** Where the name of a property stands. */

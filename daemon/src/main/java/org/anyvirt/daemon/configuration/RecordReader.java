@@ -1,10 +1,15 @@
 package org.anyvirt.daemon.configuration;
 
+import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.anyvirt.daemon.configuration.Positions.Position;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -20,6 +25,7 @@ import tools.jackson.databind.cfg.MapperBuilder;
 import tools.jackson.databind.deser.std.StdScalarDeserializer;
 import tools.jackson.databind.exc.MismatchedInputException;
 import tools.jackson.databind.exc.UnrecognizedPropertyException;
+import tools.jackson.databind.exc.ValueInstantiationException;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.module.SimpleModule;
 import tools.jackson.dataformat.yaml.YAMLMapper;
@@ -99,13 +105,16 @@ public final class RecordReader {
     private static RecordFormatException explain(JacksonException e, Positions positions) {
         List<String> path = pathOf(e);
         if (e instanceof UnrecognizedPropertyException unknown) {
-            return new RecordFormatException(
-                    positions.ofName(path),
-                    path.subList(0, path.size() - 1),
-                    "unknown key '%s': expected one of %s"
-                            .formatted(
-                                    InvalidValueException.shorten(unknown.getPropertyName()),
-                                    sorted(unknown.getKnownPropertyIds())));
+            return unknownKey(positions, path, names(unknown.getKnownPropertyIds()));
+        }
+        if (e instanceof ValueInstantiationException incomplete) {
+            // A record lacks what stands there misspelt.
+            Set<String> known = componentsOf(incomplete.getType().getRawClass());
+            for (List<String> key : positions.namesIn(path)) {
+                if (!known.isEmpty() && !known.contains(key.getLast())) {
+                    return unknownKey(positions, key, known);
+                }
+            }
         }
         for (Throwable cause = e; cause != null; cause = cause.getCause()) {
             if (cause instanceof InvalidValueException invalid) {
@@ -116,7 +125,25 @@ public final class RecordReader {
                         positions.ofValue(path), path, invalid.getMessage());
             }
         }
-        Position at = positions.ofValue(path);
+        return mismatch(e, positions.ofValue(path), path);
+    }
+
+    private static RecordFormatException unknownKey(
+            Positions positions, List<String> path, Set<String> known) {
+        return new RecordFormatException(
+                positions.ofName(path),
+                path.subList(0, path.size() - 1),
+                "unknown key '%s': expected one of %s"
+                        .formatted(
+                                InvalidValueException.shorten(path.getLast()),
+                                String.join(", ", known)));
+    }
+
+    private static RecordFormatException mismatch(
+            JacksonException e, Position at, List<String> path) {
+        if (e.getOriginalMessage().startsWith("Trailing token")) {
+            return new RecordFormatException(at, path, "expected nothing after the mapping");
+        }
         Class<?> type =
                 switch (e) {
                     case MismatchedInputException mismatch -> mismatch.getTargetType();
@@ -130,6 +157,16 @@ public final class RecordReader {
                 at.text().isEmpty()
                         ? expected
                         : "'%s': %s".formatted(InvalidValueException.shorten(at.text()), expected));
+    }
+
+    private static Set<String> componentsOf(Class<?> type) {
+        return type.isRecord()
+                ? names(
+                        Stream.of(type.getRecordComponents())
+                                .map(RecordComponent::getName)
+                                .map(RecordReader::spell)
+                                .toList())
+                : Set.of();
     }
 
     private static List<String> pathOf(JacksonException e) {
@@ -153,8 +190,15 @@ public final class RecordReader {
         return type == String.class ? "text" : "a mapping";
     }
 
-    private static String sorted(Collection<Object> names) {
-        return names.stream().map(Object::toString).sorted().collect(Collectors.joining(", "));
+    /**
+     * As {@link PropertyNamingStrategies#KEBAB_CASE} does: {@code queueSize}, {@code queue-size}.
+     */
+    private static String spell(String component) {
+        return component.replaceAll("(?=[A-Z])", "-").toLowerCase(Locale.ROOT);
+    }
+
+    private static Set<String> names(Collection<?> names) {
+        return names.stream().map(Object::toString).collect(Collectors.toCollection(TreeSet::new));
     }
 
     /** A scalar, of whatever kind: {@code 512} and {@code 4K} are the same kind of thing here. */

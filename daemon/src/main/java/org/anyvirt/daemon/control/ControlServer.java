@@ -64,6 +64,11 @@ public final class ControlServer implements AutoCloseable {
         return socket.path();
     }
 
+    /** Clients that are connected. */
+    int clients() {
+        return conversations.size();
+    }
+
     private void accept() {
         while (socket.channel().isOpen()) {
             try {

@@ -170,7 +170,7 @@ public final class Daemon implements AutoCloseable {
         if (device == null) {
             throw new RefusedException(
                     now.isEmpty()
-                            ? "there is no device '%s', nor any other".formatted(name)
+                            ? "there is no device '%s', nor any".formatted(name)
                             : "there is no device '%s': there is %s"
                                     .formatted(name, String.join(", ", now.keySet())));
         }

@@ -84,7 +84,7 @@ final class ConfigurationFileTest {
                     memory:1G            | memory:1G,x=1      | 14:12: block.data.store: store "memory:1G,x=1": unknown key x: memory takes none
                     cache: writethrough  | cache: none        | 11:12: block.system.cache: 'none': expected writeback or writethrough
                     runners: 2           | runners: 5         | 12:14: block.system.runners: '5': expected a whole number from 1 to 4
-                    store: file:system.img | stores: file:system.img | 3:3: block.system.store: is missing
+                    store: file:system.img | stores: file:system.img | 4:5: block.system: unknown key 'stores'
                     ~    store: file:system.img |             | 3:3: block.system.store: is missing: expected file:PATH, memory:SIZE or zero:SIZE
                     on: vhost-user:/run/vm0/system.sock | on: /run/vm0/system.sock | 5:9: block.system.on: '/run/vm0/system.sock': expected vhost-user:PATH
                     data.sock            | system.sock        | 15:9: block.data.on: 'vhost-user:/run/vm0/system.sock': device system has this socket already
