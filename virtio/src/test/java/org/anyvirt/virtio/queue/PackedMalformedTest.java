@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.anyvirt.virtio.memory.UnmappedRangeException;
 import org.anyvirt.virtio.raw.Element;
 import org.anyvirt.virtio.raw.GuestMemory;
@@ -164,7 +165,7 @@ class PackedMalformedTest {
         ring.tableEntry(table, 0, Element.readable(data, 1), false);
         ring.tableEntry(table, 1, Element.readable(data, 2), false);
         ring.tableEntry(table, 2, Element.writable(data, 4), false);
-        table.set(java.lang.foreign.ValueLayout.JAVA_BYTE, 14, (byte) (INDIRECT | NEXT | 0x80));
+        table.set(ValueLayout.JAVA_BYTE, 14, (byte) (INDIRECT | NEXT | 0x80));
         ring.descriptor(0, data, 48, 0, AVAIL | INDIRECT | WRITE);
 
         assertThat(queue.take(chains, 1)).isEqualTo(1);

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import org.anyvirt.virtio.raw.Element;
 import org.anyvirt.virtio.raw.GuestMemory;
 import org.anyvirt.virtio.raw.PinnedMemory;
@@ -68,8 +69,7 @@ class VirtqueueTest {
         assertThat(chains[0].readable().fragments()).isEqualTo(2);
         byte[] read = new byte[8];
         chains[0].readable().get(0, MemorySegment.ofArray(read), 0, 8);
-        assertThat(new String(read, java.nio.charset.StandardCharsets.US_ASCII))
-                .isEqualTo("headdata");
+        assertThat(new String(read, StandardCharsets.US_ASCII)).isEqualTo("headdata");
         chains[0].writable().putByte(8, (byte) 77);
         assertThat(guest.at(data + 64, 1).get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) 77);
     }

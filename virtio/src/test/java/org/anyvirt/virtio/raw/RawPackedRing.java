@@ -201,9 +201,27 @@ public final class RawPackedRing extends RawRing {
         if (deviceEventFlags() != 2) {
             return deviceEventFlags() == 0;
         }
-        int at = before;
-        while (at != offered()) {
-            if (at == deviceEventOffWrap()) {
+        return passes(before, offered(), deviceEventOffWrap());
+    }
+
+    @Override
+    public int polled() {
+        return nextUsed | (usedWrap ? 1 << 15 : 0);
+    }
+
+    @Override
+    public boolean driverWants(int before, boolean eventIdx) {
+        int flags = driverEvent.get(U16, 2);
+        if (flags != 2) {
+            return before != polled() && flags == 0;
+        }
+        return passes(before, polled(), driverEvent.get(U16, 0) & 0xffff);
+    }
+
+    private boolean passes(int from, int to, int event) {
+        int at = from;
+        while (at != to) {
+            if (at == event) {
                 return true;
             }
             at = at + 1;

@@ -86,6 +86,12 @@ public abstract sealed class RawRing permits RawSplitRing, RawPackedRing {
     /** Wants none, or all, without EVENT_IDX. */
     public abstract void wantUsed(boolean wanted);
 
+    /** Marks the place for {@link #driverWants}: what was polled so far. */
+    public abstract int polled();
+
+    /** Whether the driver wants to be notified of what was used since {@code before}. */
+    public abstract boolean driverWants(int before, boolean eventIdx);
+
     /** Whether the device wants to be notified of what was offered since {@code before}. */
     public abstract boolean deviceWants(int before, boolean eventIdx);
 

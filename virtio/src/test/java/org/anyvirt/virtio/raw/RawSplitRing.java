@@ -198,4 +198,23 @@ public final class RawSplitRing extends RawRing {
         }
         return false;
     }
+
+    @Override
+    public int polled() {
+        return usedSeen;
+    }
+
+    @Override
+    public boolean driverWants(int before, boolean eventIdx) {
+        if (!eventIdx) {
+            return before != usedSeen && available.get(U16, 0) == 0;
+        }
+        int event = available.get(U16, 4 + 2L * size) & 0xffff;
+        for (int i = before; i != usedSeen; i = (i + 1) & 0xffff) {
+            if (i == event) {
+                return true;
+            }
+        }
+        return false;
+    }
 }
