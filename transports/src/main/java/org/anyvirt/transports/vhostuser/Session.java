@@ -7,6 +7,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.List;
 import org.anyvirt.linux.EventFd;
+import org.anyvirt.linux.PeerCredentials;
 import org.anyvirt.linux.Poll;
 import org.anyvirt.linux.UnixSocket;
 import org.anyvirt.transports.vhostuser.message.FrontendRequest;
@@ -68,7 +69,8 @@ final class Session {
     void run() {
         AutoCloseable listening = served.config().onDeviceChange(this::configChanged);
         try {
-            LOG.log(Level.INFO, "{0}: frontend connected, {1}", name, connection.socket().peer());
+            PeerCredentials peer = connection.socket().peer();
+            LOG.log(Level.INFO, () -> name + ": frontend connected, process " + peer.pid());
             while (!ending && converse()) {
                 sendConfigChange();
             }

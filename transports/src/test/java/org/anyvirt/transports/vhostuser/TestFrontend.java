@@ -7,11 +7,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.anyvirt.linux.Errno;
+import org.anyvirt.linux.ErrnoException;
 import org.anyvirt.linux.Fd;
 import org.anyvirt.linux.UnixSocket;
 import org.anyvirt.transports.vhostuser.message.FrontendRequest;
@@ -103,7 +106,7 @@ final class TestFrontend implements AutoCloseable {
     }
 
     void sendRaw(byte[] bytes, int... fds) throws IOException {
-        MemorySegment.copy(bytes, 0, out, java.lang.foreign.ValueLayout.JAVA_BYTE, 0, bytes.length);
+        MemorySegment.copy(bytes, 0, out, ValueLayout.JAVA_BYTE, 0, bytes.length);
         socket.send(out, bytes.length, fds);
     }
 
@@ -125,6 +128,12 @@ final class TestFrontend implements AutoCloseable {
         return Header.read(in.asByteBuffer().order(ByteOrder.nativeOrder()));
     }
 
+    /** The payload after a header that was received by itself. */
+    long receiveInteger() throws Exception {
+        receive(0, 8, new ArrayList<>());
+        return in.get(ValueLayout.JAVA_LONG, 0);
+    }
+
     private void receive(long at, long length, List<Fd> fds) throws IOException {
         for (long have = 0; have < length; ) {
             long got = socket.receive(in, at + have, length - have, fds);
@@ -139,9 +148,9 @@ final class TestFrontend implements AutoCloseable {
     void assertClosedByBackend() throws IOException {
         try {
             assertThat(socket.receive(in, 0, 64, new ArrayList<>())).isZero();
-        } catch (org.anyvirt.linux.ErrnoException e) {
+        } catch (ErrnoException e) {
             // It closed with something of ours unread.
-            assertThat(e.errno()).isEqualTo(org.anyvirt.linux.Errno.ECONNRESET);
+            assertThat(e.errno()).isEqualTo(Errno.ECONNRESET);
         }
     }
 
