@@ -54,7 +54,7 @@ final class BlockOptions {
             names = "--queue-size",
             paramLabel = "N",
             order = 5,
-            description = "The most descriptors of a virtqueue (256).")
+            description = "The most descriptors of a virtqueue (1024).")
     private Integer queueSize;
 
     @Option(

@@ -56,7 +56,7 @@ final class ConfigurationFileTest {
     void fillsInWhatIsAbsent() throws Exception {
         BlockConfiguration data = read(GOOD).configuration().block().get("data");
         assertThat(data.queues()).isEqualTo(16);
-        assertThat(data.queueSize()).isEqualTo(256);
+        assertThat(data.queueSize()).isEqualTo(1024);
         assertThat(data.serial()).isEmpty();
         assertThat(data.poll()).isEqualTo(Polling.ADAPTIVE);
         assertThat(data.readOnly()).isFalse();

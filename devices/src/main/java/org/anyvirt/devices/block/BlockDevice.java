@@ -31,8 +31,8 @@ public final class BlockDevice implements Device {
     /**
      * What a user chooses. Null means the default.
      *
-     * @param queues how many requests queues the driver may use, 1 to 256; 16
-     * @param queueSize the most descriptors of a queue, a power of two from 4 to 32768; 256
+     * @param queues how many request queues the driver may use, 1 to 256; 16
+     * @param queueSize the most descriptors of a queue, a power of two from 4 to 32768; 1024
      * @param serial the device's identity as the driver reads it, up to 20 characters of ASCII;
      *     none
      * @param readOnly refuses writes, also where the store would take them
@@ -49,7 +49,7 @@ public final class BlockDevice implements Device {
 
         public Config {
             queues = queues == null ? 16 : queues;
-            queueSize = queueSize == null ? 256 : queueSize;
+            queueSize = queueSize == null ? 1024 : queueSize;
             serial = serial == null ? "" : serial;
             if (queues < 1 || queues > 256) {
                 throw new IllegalArgumentException("queues: 1 to 256 are possible, not " + queues);

@@ -68,7 +68,7 @@ class BlockDeviceTest {
                                 VIRTIO_BLK_F_WRITE_ZEROES));
         assertThat(device.virtqueues()).hasSize(16);
         assertThat(device.virtqueues().getFirst().name()).isEqualTo("requestq1");
-        assertThat(device.virtqueues().getFirst().maxSize()).isEqualTo(256);
+        assertThat(device.virtqueues().getFirst().maxSize()).isEqualTo(1024);
     }
 
     @Test
