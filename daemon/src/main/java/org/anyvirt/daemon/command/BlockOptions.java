@@ -61,7 +61,7 @@ final class BlockOptions {
             names = "--serial",
             paramLabel = "TEXT",
             order = 6,
-            description = "What the guest sees as the serial number.")
+            description = "What the guest sees as the serial number (the name).")
     private String serial;
 
     @Option(names = "--read-only", order = 7, description = "Refuse writes.")

@@ -49,18 +49,20 @@ final class Service {
 
     private static void serve(Daemon daemon, ControlSocket control, Devices devices)
             throws Exception {
-        try (ControlServer server = listen(control, daemon)) {
-            try {
-                devices.addTo(daemon);
+        try {
+            devices.addTo(daemon);
+            // Last, so that whoever is answered finds all devices there.
+            try (ControlServer server = listen(control, daemon)) {
                 LOG.log(Level.INFO, server == null ? "ready" : "ready, control: " + server.path());
                 daemon.awaitShutdown();
-            } finally {
                 daemon.close(DRAIN_MILLIS);
             }
+            LOG.log(Level.INFO, "ended");
         } catch (TimeoutException e) {
             throw new IOException(e.getMessage(), e);
+        } finally {
+            daemon.close(DRAIN_MILLIS);
         }
-        LOG.log(Level.INFO, "ended");
     }
 
     /** Null when there is none. */

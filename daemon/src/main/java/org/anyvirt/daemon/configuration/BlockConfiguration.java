@@ -10,7 +10,7 @@ import org.anyvirt.devices.block.BlockDevice;
  * @param on where it meets its driver
  * @param queues how many virtqueues are offered; a driver may use fewer
  * @param queueSize the most descriptors of a virtqueue
- * @param serial what the driver's get-id request answers
+ * @param serial what the driver's get-id request answers; "" for the device's name
  * @param readOnly whether writes are refused
  * @param cache when writes are durable
  * @param runners threads that serve the virtqueues

@@ -52,7 +52,7 @@ public final class ServedBlockDevice implements ServedDevice {
                         new BlockDevice.Config(
                                 configuration.queues(),
                                 configuration.queueSize(),
-                                configuration.serial(),
+                                serial(name, configuration),
                                 configuration.readOnly(),
                                 configuration.cache() == CacheMode.WRITETHROUGH),
                         store);
@@ -74,6 +74,13 @@ public final class ServedBlockDevice implements ServedDevice {
             device.close();
             throw e;
         }
+    }
+
+    /** The guest finds the disk under its name unless told otherwise. */
+    private static String serial(String name, BlockConfiguration configuration) {
+        return configuration.serial().isEmpty()
+                ? name.substring(0, Math.min(name.length(), BlockConfiguration.SERIAL_BYTES_MAX))
+                : configuration.serial();
     }
 
     @Override
