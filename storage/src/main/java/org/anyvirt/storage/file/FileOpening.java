@@ -3,6 +3,7 @@ package org.anyvirt.storage.file;
 import static org.anyvirt.linux.OpenFile.*;
 
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -105,7 +106,7 @@ record FileOpening(
             return (int) Files.getAttribute(path, "unix:mode") & S_IFMT;
         } catch (NoSuchFileException e) {
             return 0;
-        } catch (java.nio.file.AccessDeniedException e) {
+        } catch (AccessDeniedException e) {
             throw refused(path, "permission to search its directory is denied");
         }
     }
