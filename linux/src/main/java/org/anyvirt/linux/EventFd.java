@@ -2,8 +2,11 @@ package org.anyvirt.linux;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
 /**
  * A counter in the kernel that wakes whoever polls it. Both planes: signalling and draining
@@ -63,6 +66,17 @@ public final class EventFd implements AutoCloseable {
             throw ErrnoException.of("read", result, "eventfd " + fd);
         }
         return Math.max(result, 0);
+    }
+
+    /**
+     * Whether a descriptor that a peer sent is an eventfd: a write to anything else may block,
+     * fail, or mean something.
+     *
+     * @throws IOException when /proc is not there to tell
+     */
+    public static boolean isEventFd(Fd fd) throws IOException {
+        Path link = Path.of("/proc/self/fd", Integer.toString(fd.number()));
+        return Files.readSymbolicLink(link).toString().equals("anon_inode:[eventfd]");
     }
 
     @Override

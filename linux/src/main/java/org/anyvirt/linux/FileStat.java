@@ -21,9 +21,4 @@ public record FileStat(int mode, long size, long device, long inode, long blocks
     public boolean isBlockDevice() {
         return (mode & S_IFMT) == S_IFBLK;
     }
-
-    /** No file of a file system, pipe or socket, but of one program: an eventfd, an epoll. */
-    public boolean isAnonymous() {
-        return (mode & S_IFMT) == 0;
-    }
 }

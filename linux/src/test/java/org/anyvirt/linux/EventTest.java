@@ -50,6 +50,17 @@ class EventTest {
     }
 
     @Test
+    void tellsAnEventfdFromOtherDescriptors() throws Exception {
+        try (EventFd event = new EventFd();
+                Epoll epoll = new Epoll();
+                Fd memory = Memfd.create("no event", 4096)) {
+            assertThat(EventFd.isEventFd(event.fd())).isTrue();
+            assertThat(EventFd.isEventFd(epoll.fd())).isFalse();
+            assertThat(EventFd.isEventFd(memory)).isFalse();
+        }
+    }
+
+    @Test
     void edgeTriggeredReportsEachSignalOnce() throws Exception {
         try (Epoll epoll = new Epoll();
                 EventFd event = new EventFd()) {

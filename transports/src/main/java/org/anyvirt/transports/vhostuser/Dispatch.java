@@ -3,6 +3,7 @@ package org.anyvirt.transports.vhostuser;
 import java.io.IOException;
 import java.util.EnumSet;
 import java.util.Set;
+import org.anyvirt.linux.EventFd;
 import org.anyvirt.linux.Fd;
 import org.anyvirt.linux.OpenFile;
 import org.anyvirt.linux.UnixSocket;
@@ -174,7 +175,7 @@ final class Dispatch {
         Fd fd = onlyDescriptor(message);
         try {
             // A pipe would do for a driver that has no eventfd, but fills up when it is not read.
-            if (!OpenFile.stat(fd).isAnonymous()) {
+            if (!EventFd.isEventFd(fd)) {
                 throw new RefusedException("has a descriptor that is no eventfd");
             }
             OpenFile.setNonBlocking(fd);

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -224,27 +223,13 @@ class MalformedMessagesTest extends BackendFixture {
     void descriptorsThatAreNoEventsAreRefused() throws Exception {
         try (TestFrontend frontend = negotiated();
                 Fd file = Memfd.create("test-file", 4096);
-                Fd zero = OpenFile.open(Path.of("/dev/zero"), OpenFile.O_RDWR, 0)) {
+                Fd zero = OpenFile.open(Path.of("/dev/zero"), OpenFile.O_RDWR, 0);
+                Epoll epoll = new Epoll()) {
             for (FrontendRequest request : List.of(SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR)) {
-                for (Fd fd : List.of(file, zero, frontend.socket.fd())) {
+                for (Fd fd : List.of(file, zero, epoll.fd(), frontend.socket.fd())) {
                     assertThat(frontend.request(request, new U64(0), fd.number())).isOne();
                 }
             }
-        }
-    }
-
-    @Test
-    void anEventDescriptorThatNobodyCanWaitForIsRefusedAndTheQueueIsNotStarted() throws Exception {
-        try (TestFrontend frontend = negotiated();
-                TestRing ring = new TestRing();
-                EpollChain chain = new EpollChain()) {
-            ring.setUp(frontend);
-            frontend.descriptor(SET_VRING_KICK, 0, chain.fd());
-            assertThat(frontend.request(SET_VRING_ENABLE, new VringState(0, 1))).isOne();
-            assertThat(backend.counters()).containsOnlyNulls();
-            frontend.base(0);
-            frontend.descriptor(SET_VRING_KICK, 0, ring.kick.fd());
-            ring.exchange(1);
         }
     }
 
@@ -319,29 +304,6 @@ class MalformedMessagesTest extends BackendFixture {
             case CONFIG -> 20;
             case VRING_AREA, INFLIGHT -> 24;
         };
-    }
-
-    /** Epolls that wait for each other, of which nobody can wait for the last: it is too deep. */
-    private static final class EpollChain implements AutoCloseable {
-        private final List<Epoll> chain = new ArrayList<>();
-
-        EpollChain() throws Exception {
-            chain.add(new Epoll());
-            for (int i = 0; i < 4; i++) {
-                Epoll next = new Epoll();
-                next.add(chain.getLast().fd().number(), Epoll.EPOLLIN, 0);
-                chain.add(next);
-            }
-        }
-
-        Fd fd() {
-            return chain.getLast().fd();
-        }
-
-        @Override
-        public void close() {
-            chain.forEach(Epoll::close);
-        }
     }
 
     private static Header header(int request, int flags, Payload payload) {
