@@ -12,7 +12,12 @@ import org.anyvirt.virtio.queue.QueuePosition;
  * A started queue with its handler, served by one runner: the device's turn and what goes on around
  * it.
  *
- * <p>Data plane. Every method but {@link #counters} is called on the runner's thread.
+ * <p>Data plane. Every method but {@link #whenStopped} and {@link #counters} is called on the
+ * runner's thread.
+ *
+ * <p>A queue that the driver broke goes on with what is in flight. One that failed, for its memory
+ * is gone or by a defect, is quiet: nothing of it touches the memory any more, and nothing that was
+ * in flight completes.
  */
 final class ActiveQueue implements Runner.Turn {
     private static final Logger LOG = System.getLogger(ActiveQueue.class.getName());
@@ -27,15 +32,14 @@ final class ActiveQueue implements Runner.Turn {
     private final DeviceVirtqueue queue;
     private final QueueHandler handler;
     private final QueueSignals signals;
+    private final CompletableFuture<QueuePosition> whenStopped = new CompletableFuture<>();
     private int notificationFd;
     private boolean armed;
-    private boolean memoryLost;
-    private CompletableFuture<QueuePosition> stopping;
-    private boolean stopped;
-    private QueuePosition lastPosition;
+    private boolean stopping;
+    private boolean quiet;
 
     // Written by the runner alone; read by others without order: counters need none.
-    private long completed;
+    private long usedBuffers;
     private long notificationsSent;
     private long notificationsSuppressed;
     private volatile String broken;
@@ -54,18 +58,18 @@ final class ActiveQueue implements Runner.Turn {
     }
 
     void start(int firstNotificationFd) {
-        notificationFd = firstNotificationFd;
         runner.attach(this);
         if (handler.wakeFd() >= 0) {
             runner.watch(handler.wakeFd());
         }
+        notificationFd = firstNotificationFd;
         if (notificationFd >= 0) {
             runner.watch(notificationFd);
         }
     }
 
     void notificationFd(int next) {
-        if (stopped) {
+        if (whenStopped.isDone()) {
             return;
         }
         if (notificationFd >= 0) {
@@ -79,30 +83,28 @@ final class ActiveQueue implements Runner.Turn {
 
     @Override
     public int run() {
-        if (armed) {
-            armed = false;
-            if (broken == null) {
-                queue.disarm();
-            }
-        }
-        int work = memoryLost ? 0 : turn();
-        if (stopping != null && (memoryLost || queue.inFlight() == 0)) {
+        int work = quiet ? 0 : turn();
+        if (stopping && queue.inFlight() == 0) {
             finish();
         }
         return work;
     }
 
     private int turn() {
-        int before = queue.inFlight();
+        if (armed) {
+            armed = false;
+            queue.disarm();
+        }
         int work = queue.reapHandedOver();
         try {
             work += handler.poll(BUDGET);
         } catch (MalformedChainException e) {
             fail(e.getMessage());
         }
-        if (work > 0 || before != queue.inFlight()) {
-            completed += work;
-            if (queue.flush()) {
+        boolean notify = queue.flush();
+        if (queue.usedBuffers() != usedBuffers) {
+            usedBuffers = queue.usedBuffers();
+            if (notify) {
                 notificationsSent++;
                 signals.usedBuffers();
             } else {
@@ -114,7 +116,7 @@ final class ActiveQueue implements Runner.Turn {
 
     @Override
     public boolean maySleep() {
-        if (broken != null || stopping != null) {
+        if (broken != null || stopping) {
             return true;
         }
         armed = true;
@@ -123,16 +125,23 @@ final class ActiveQueue implements Runner.Turn {
 
     @Override
     public void failed(Throwable error) {
-        if (memoryLost) {
+        if (quiet) {
             return;
         }
-        memoryLost = true;
-        fail(
-                error instanceof InternalError
-                        ? "its memory was taken away by the peer that shared it: " + error
-                        : "unexpected " + error);
-        if (!(error instanceof InternalError)) {
+        boolean memoryGone = error instanceof InternalError;
+        if (!memoryGone) {
             LOG.log(Level.ERROR, name + ": a defect of this program, please report it", error);
+        }
+        try {
+            fail(
+                    memoryGone
+                            ? "its memory was taken away by the peer that shared it: " + error
+                            : "unexpected " + error);
+        } finally {
+            quiesce();
+            if (stopping) {
+                finish();
+            }
         }
     }
 
@@ -146,23 +155,30 @@ final class ActiveQueue implements Runner.Turn {
         signals.broken(reason);
     }
 
-    /** Takes no more chains; the future completes when none is in flight. */
-    void stop(CompletableFuture<QueuePosition> whenStopped) {
-        if (stopped) {
-            whenStopped.complete(lastPosition);
+    /** Takes no more chains; {@link #whenStopped} completes when none is in flight. */
+    void stop() {
+        if (stopping) {
             return;
         }
-        stopping = whenStopped;
-        handler.cancel();
+        stopping = true;
+        if (quiet) {
+            finish();
+            return;
+        }
+        if (broken == null) {
+            handler.cancel();
+        }
         runner.wake();
     }
 
+    /** From any thread: where the queue stood when it had stopped. */
+    CompletableFuture<QueuePosition> whenStopped() {
+        return whenStopped;
+    }
+
+    /** The memory has changed; {@code released} completes when what it was is in use no more. */
     void rebind(CompletableFuture<Void> released) {
-        if (memoryLost) {
-            // Its chains are reaped no more, but what they started may still use the memory.
-            release();
-        }
-        if (lastPosition != null) {
+        if (quiet) {
             released.complete(null);
             return;
         }
@@ -170,37 +186,31 @@ final class ActiveQueue implements Runner.Turn {
             queue.rebind(() -> released.complete(null));
         } catch (UnmappedRangeException e) {
             fail("its ring is gone with the memory: " + e.getMessage());
-            memoryLost = true;
-            release();
-            released.complete(null);
         }
     }
 
     private void finish() {
-        stopped = true;
-        runner.detach(this);
-        if (notificationFd >= 0) {
-            runner.unwatch(notificationFd);
-        }
         try {
-            release();
-            stopping.complete(lastPosition);
-        } catch (RuntimeException | Error e) {
-            stopping.completeExceptionally(e);
-            throw e;
+            runner.detach(this);
+            if (notificationFd >= 0) {
+                runner.unwatch(notificationFd);
+            }
+            quiesce();
+        } finally {
+            whenStopped.complete(queue.position());
         }
     }
 
-    /** Ends all use of the driver's memory. */
-    private void release() {
-        if (lastPosition != null) {
+    /** Ends all use of the memory. Waits for what the handler has under way. */
+    private void quiesce() {
+        if (quiet) {
             return;
         }
-        lastPosition = queue.position();
-        if (handler.wakeFd() >= 0) {
-            runner.unwatch(handler.wakeFd());
-        }
+        quiet = true;
         try {
+            if (handler.wakeFd() >= 0) {
+                runner.unwatch(handler.wakeFd());
+            }
             handler.close();
         } finally {
             queue.close();
@@ -209,6 +219,6 @@ final class ActiveQueue implements Runner.Turn {
 
     QueueCounters counters() {
         return new QueueCounters(
-                completed, queue.inFlight(), notificationsSent, notificationsSuppressed, broken);
+                usedBuffers, queue.inFlight(), notificationsSent, notificationsSuppressed, broken);
     }
 }

@@ -15,8 +15,9 @@ import org.anyvirt.virtio.spec.Features;
  * The VirtIO operations on one device, as the specification names them. Every transport decodes
  * into these and nothing else.
  *
- * <p>Control plane. One thread, the transport's, calls it; what touches a started queue is handed
- * to the queue's runner, so that futures complete on runner threads.
+ * <p>Control plane. One thread, the transport's, calls it, but for {@link #counters}, which any
+ * may; what touches a started queue is handed to the queue's runner, so that futures complete on
+ * runner threads.
  */
 public final class DeviceModel {
     /** What every device gets from the rings (VIRTIO 1.3, 6). */
@@ -32,6 +33,7 @@ public final class DeviceModel {
     private final BusMemory memory;
     private final List<Runner> runners;
     private final ActiveQueue[] active;
+    private final boolean[] started;
     private Features accepted = Features.NONE;
 
     /**
@@ -44,6 +46,7 @@ public final class DeviceModel {
         this.memory = memory;
         this.runners = List.copyOf(runners);
         this.active = new ActiveQueue[device.virtqueues().size()];
+        this.started = new boolean[active.length];
     }
 
     public Device device() {
@@ -76,16 +79,16 @@ public final class DeviceModel {
     /**
      * Starts a queue with the features accepted so far.
      *
-     * @return completes when its runner serves it; exceptionally when the runner cannot wait for
-     *     the notification descriptor, and then the queue is to be stopped
+     * @return completes when its runner serves it. When it completes with an exception, because the
+     *     notification descriptor cannot wake a runner, the queue is started and must be stopped
      * @throws IllegalArgumentException when the layout is not one that the specification allows
      * @throws UnmappedRangeException when a ring area is not in shared memory
-     * @throws IllegalStateException when the queue is started already
+     * @throws IllegalStateException when the queue is started already, or has not yet stopped
      */
     public CompletableFuture<Void> startQueue(int index, QueueStart start)
             throws UnmappedRangeException {
         VirtqueueSpec spec = device.virtqueues().get(index);
-        if (active[index] != null) {
+        if (active[index] != null && !active[index].whenStopped().isDone()) {
             throw new IllegalStateException(queueName(index) + " is started already");
         }
         if (start.layout().size() > spec.maxSize()) {
@@ -97,23 +100,18 @@ public final class DeviceModel {
         DeviceVirtqueue queue =
                 Virtqueues.create(
                         index, start.layout(), start.position(), accepted, memory, runner::wake);
-        CompletableFuture<Void> started = new CompletableFuture<>();
+        QueueHandler handler;
+        try {
+            handler = device.start(index, queue, accepted);
+        } catch (RuntimeException | Error e) {
+            queue.close();
+            throw e;
+        }
         ActiveQueue turn =
-                new ActiveQueue(
-                        queueName(index),
-                        runner,
-                        queue,
-                        device.start(index, queue, accepted),
-                        start.signals());
+                new ActiveQueue(queueName(index), runner, queue, handler, start.signals());
         active[index] = turn;
-        runner.execute(
-                completing(
-                        started,
-                        () -> {
-                            turn.start(start.notificationFd());
-                            started.complete(null);
-                        }));
-        return started;
+        started[index] = true;
+        return onRunner(index, () -> turn.start(start.notificationFd()));
     }
 
     /**
@@ -124,18 +122,17 @@ public final class DeviceModel {
      */
     public CompletableFuture<QueuePosition> stopQueue(int index) {
         ActiveQueue turn = active[index];
-        CompletableFuture<QueuePosition> stopped = new CompletableFuture<>();
-        if (turn == null) {
-            stopped.complete(null);
-            return stopped;
+        if (turn == null || !started[index] && turn.whenStopped().isDone()) {
+            return CompletableFuture.completedFuture(null);
         }
-        active[index] = null;
-        runnerOf(index).execute(completing(stopped, () -> turn.stop(stopped)));
-        return stopped;
+        started[index] = false;
+        onTurn(index, turn, turn::stop);
+        return turn.whenStopped();
     }
 
+    /** Whether the queue was started, and not told to stop since. */
     public boolean isStarted(int index) {
-        return active[index] != null;
+        return started[index];
     }
 
     /** The driver's available buffer notification, where it comes without a file descriptor. */
@@ -143,10 +140,7 @@ public final class DeviceModel {
         runnerOf(index).wake();
     }
 
-    /**
-     * Changes what wakes a started queue; the old descriptor may be closed on completion, which is
-     * exceptional when the runner cannot wait for the new one.
-     */
+    /** Changes what wakes a started queue; the old descriptor may be closed on completion. */
     public CompletableFuture<Void> notificationFd(int index, int fd) {
         ActiveQueue turn = active[index];
         return onRunner(
@@ -158,32 +152,42 @@ public final class DeviceModel {
                 });
     }
 
-    /** Runs {@code command} on the thread of the queue's runner, between two turns. */
+    /**
+     * Runs {@code command} on the thread of the queue's runner, between two turns.
+     *
+     * @return completes after it, with its exception if it throws one
+     */
     public CompletableFuture<Void> onRunner(int index, Runnable command) {
-        CompletableFuture<Void> done = new CompletableFuture<>();
-        runnerOf(index)
-                .execute(
-                        completing(
-                                done,
-                                () -> {
-                                    command.run();
-                                    done.complete(null);
-                                }));
-        return done;
+        return CompletableFuture.runAsync(command, runnerOf(index)::execute);
     }
 
-    /** The memory has changed: completes when no started queue uses what it was before. */
+    /**
+     * The memory has changed: completes when no queue uses what it was before, be it started or on
+     * its way to a stop.
+     */
     public CompletableFuture<Void> memoryChanged() {
         List<CompletableFuture<Void>> released = new ArrayList<>();
         for (int index = 0; index < active.length; index++) {
             ActiveQueue turn = active[index];
-            if (turn != null) {
+            if (turn != null && !turn.whenStopped().isDone()) {
                 CompletableFuture<Void> one = new CompletableFuture<>();
                 released.add(one);
-                runnerOf(index).execute(completing(one, () -> turn.rebind(one)));
+                onTurn(index, turn, () -> turn.rebind(one));
             }
         }
         return CompletableFuture.allOf(released.toArray(CompletableFuture[]::new));
+    }
+
+    /** What goes wrong in a queue's command goes wrong in that queue. */
+    private void onTurn(int index, ActiveQueue turn, Runnable command) {
+        runnerOf(index)
+                .execute(() -> {
+                    try {
+                        command.run();
+                    } catch (RuntimeException | Error e) {
+                        turn.failed(e);
+                    }
+                });
     }
 
     /** Stops every queue and forgets the driver; completes when nothing is in flight. */
@@ -202,19 +206,7 @@ public final class DeviceModel {
     /** The counters of a queue since it started, or null when it is not started. */
     public QueueCounters counters(int index) {
         ActiveQueue turn = active[index];
-        return turn == null ? null : turn.counters();
-    }
-
-    /** A command that fails leaves nobody waiting. */
-    private static Runnable completing(CompletableFuture<?> future, Runnable command) {
-        return () -> {
-            try {
-                command.run();
-            } catch (RuntimeException | Error e) {
-                future.completeExceptionally(e);
-                throw e;
-            }
-        };
+        return turn != null && started[index] ? turn.counters() : null;
     }
 
     private Runner runnerOf(int index) {

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 class MovingDescriptorTest {
     private static final int SIZE = 4;
-    private static final int ROUNDS = 20_000;
+    private static final int ROUNDS = 4_000;
 
     private final GuestMemory guest = new GuestMemory(1 << 20);
     private final long data = guest.allocate(4096, 16);
