@@ -34,6 +34,8 @@ public final class BlockLoad {
     private int inFlight;
     private boolean measuring;
 
+    private long sentBefore;
+    private long sleepsBefore;
     private long ended;
     private long errors;
     private long mismatches;
@@ -95,13 +97,12 @@ public final class BlockLoad {
     }
 
     /**
-     * Runs the load once, on this thread.
+     * Runs the load, on this thread.
      *
      * @throws IllegalStateException when the device does not answer for 30 s
      */
     public LoadResult run() {
-        long sentBefore = requests.notificationsSent();
-        long sleepsBefore = requests.sleeps();
+        reset();
         long start = System.nanoTime();
         now = start;
         deadline = start + Math.min(plan.durationNanos(), Long.MAX_VALUE >> 2);
@@ -114,8 +115,40 @@ public final class BlockLoad {
         long nanos = System.nanoTime() - start;
         measuring = false;
         if (contents != null) {
-            readBack();
+            readWritten();
         }
+        return result(nanos);
+    }
+
+    /**
+     * Only checks once more every block that {@link #run} wrote.
+     *
+     * @throws IllegalStateException also when the plan does not verify
+     */
+    public LoadResult readBack() {
+        if (contents == null) {
+            throw new IllegalStateException("this load does not know what it wrote");
+        }
+        reset();
+        long start = System.nanoTime();
+        measuring = true;
+        toStart = 0;
+        readWritten();
+        measuring = false;
+        return result(System.nanoTime() - start);
+    }
+
+    private void reset() {
+        latency.clear();
+        ended = 0;
+        errors = 0;
+        mismatches = 0;
+        firstProblem = null;
+        sentBefore = requests.notificationsSent();
+        sleepsBefore = requests.sleeps();
+    }
+
+    private LoadResult result(long nanos) {
         return new LoadResult(
                 ended,
                 ended * plan.blockSize(),
@@ -123,7 +156,7 @@ public final class BlockLoad {
                 mismatches,
                 firstProblem,
                 nanos,
-                latency,
+                latency.copy(),
                 requests.notificationsSent() - sentBefore,
                 requests.sleeps() - sleepsBefore);
     }
@@ -221,7 +254,7 @@ public final class BlockLoad {
     }
 
     /** Reads every block whose content is known once more. */
-    private void readBack() {
+    private void readWritten() {
         int next = 0;
         while (next < blocks) {
             now = System.nanoTime();

@@ -41,6 +41,13 @@ public final class LatencyHistogram {
         max = Math.max(max, other.max);
     }
 
+    /** What was counted so far. */
+    public LatencyHistogram copy() {
+        LatencyHistogram same = new LatencyHistogram();
+        same.add(this);
+        return same;
+    }
+
     /** Forgets everything. */
     public void clear() {
         Arrays.fill(counts, 0);

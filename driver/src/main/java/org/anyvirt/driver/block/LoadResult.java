@@ -34,8 +34,7 @@ public record LoadResult(
 
     /** The result of this load and another at the same time. */
     public LoadResult and(LoadResult other) {
-        LatencyHistogram both = new LatencyHistogram();
-        both.add(latency);
+        LatencyHistogram both = latency.copy();
         both.add(other.latency);
         return new LoadResult(
                 requests + other.requests,

@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -25,6 +27,7 @@ import org.anyvirt.virtio.spec.Features;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -66,21 +69,36 @@ public abstract class BlockBackendContract {
     /** Serves {@link #image}, writable, discards reaching the file, with {@code queues} queues. */
     protected abstract Backend start(int queues) throws Exception;
 
+    /** Called when a test has seen features at work on the backend. */
+    protected void worked(TestInfo test, String... features) {}
+
     /** A combination of what drivers and devices can agree on. */
-    record Variant(boolean packed, boolean indirect, boolean eventIndex) {
-        Features features() {
+    public record Variant(boolean packed, boolean indirect, boolean eventIndex) {
+        public Features features() {
             Features features = BlockOptions.ALL;
             features = packed ? features.with(FeatureBits.VIRTIO_F_RING_PACKED) : features;
             features = indirect ? features : features.without(FeatureBits.VIRTIO_F_INDIRECT_DESC);
             return eventIndex ? features : features.without(FeatureBits.VIRTIO_F_EVENT_IDX);
         }
 
-        BlockOptions options() {
+        public BlockOptions options() {
             return BlockOptions.defaults().withIndirect(indirect).withWanted(features());
+        }
+
+        String[] names() {
+            List<String> names = new ArrayList<>();
+            names.add(packed ? "VIRTIO_F_RING_PACKED" : "split virtqueue");
+            if (indirect) {
+                names.add("VIRTIO_F_INDIRECT_DESC");
+            }
+            if (eventIndex) {
+                names.add("VIRTIO_F_EVENT_IDX");
+            }
+            return names.toArray(String[]::new);
         }
     }
 
-    static Stream<Variant> variants() {
+    public static Stream<Variant> variants() {
         return Stream.of(0, 1, 2, 3, 4, 5, 6, 7)
                 .map(bits -> new Variant((bits & 4) != 0, (bits & 2) != 0, (bits & 1) != 0));
     }
@@ -127,7 +145,7 @@ public abstract class BlockBackendContract {
     }
 
     @Test
-    void tellsWhatItIs() throws Exception {
+    void tellsWhatItIs(TestInfo test) throws Exception {
         try (VhostUserDevice device = connect(VhostUserOptions.DEFAULT)) {
             System.err.printf(
                     "offers %s, protocol features %s%n",
@@ -141,12 +159,13 @@ public abstract class BlockBackendContract {
             assertThat(driver.config().numQueues()).isEqualTo(QUEUES);
             assertThat(driver.config().blkSize()).isGreaterThanOrEqualTo(512);
             assertThat(driver.disk().id()).isNotEmpty();
+            worked(test, "VIRTIO_BLK_T_GET_ID", "VHOST_USER_PROTOCOL_F_CONFIG");
         }
     }
 
     @ParameterizedTest
     @MethodSource("variants")
-    void readsWhatWasWrittenAtDepth32(Variant variant) throws Exception {
+    void readsWhatWasWrittenAtDepth32(Variant variant, TestInfo test) throws Exception {
         assumeOffered(variant.features());
         try (BlockDriver driver = drive(variant.options())) {
             LoadPlan plan =
@@ -160,6 +179,8 @@ public abstract class BlockBackendContract {
             assertThat(result.firstProblem()).as("seed %d", SEED).isNull();
             driver.disk().flush();
             assertThat(driver.disk().read(0, SIZE)).isEqualTo(Files.readAllBytes(image));
+            worked(test, variant.names());
+            worked(test, "VIRTIO_BLK_T_IN", "VIRTIO_BLK_T_OUT", "VIRTIO_BLK_T_FLUSH");
         }
     }
 
@@ -197,7 +218,7 @@ public abstract class BlockBackendContract {
     }
 
     @Test
-    void servesFourQueuesAtOnce() throws Exception {
+    void servesFourQueuesAtOnce(TestInfo test) throws Exception {
         try (BlockDriver driver = drive(BlockOptions.defaults().withQueues(QUEUES))) {
             LoadPlan plan =
                     LoadPlan.random(50, 4096, 32, SIZE)
@@ -208,11 +229,12 @@ public abstract class BlockBackendContract {
             System.err.println("four queues: " + result);
             assertThat(result.requests()).isEqualTo(QUEUES * 2000L);
             assertThat(result.firstProblem()).as("seed %d", SEED).isNull();
+            worked(test, "VIRTIO_BLK_F_MQ", "VHOST_USER_PROTOCOL_F_MQ");
         }
     }
 
     @Test
-    void flushesDiscardsAndWritesZeroes() throws Exception {
+    void flushesDiscardsAndWritesZeroes(TestInfo test) throws Exception {
         try (BlockDriver driver = drive(BlockOptions.defaults())) {
             Disk disk = driver.disk();
             byte[] written = random(SIZE);
@@ -230,6 +252,7 @@ public abstract class BlockBackendContract {
             assertThat(disk.read(0, SIZE)).isEqualTo(written);
             assertThat(Files.readAllBytes(image)).isEqualTo(written);
             assertThat(allocated()).as("bytes the image takes up").isLessThan(SIZE - (1 << 20));
+            worked(test, "VIRTIO_BLK_T_DISCARD", "VIRTIO_BLK_T_WRITE_ZEROES");
         }
     }
 
@@ -264,7 +287,7 @@ public abstract class BlockBackendContract {
     }
 
     @Test
-    void switchesTheCacheMode() throws Exception {
+    void switchesTheCacheMode(TestInfo test) throws Exception {
         try (BlockDriver driver = drive(BlockOptions.defaults())) {
             assumeTrue(
                     driver.accepted().has(BlockFeatureBits.VIRTIO_BLK_F_CONFIG_WCE),
@@ -274,6 +297,7 @@ public abstract class BlockBackendContract {
                 assertThat(driver.config().writeback()).isEqualTo(on ? 1 : 0);
                 driver.disk().write(0, random(4096));
             }
+            worked(test, "VIRTIO_BLK_F_CONFIG_WCE");
         }
     }
 
@@ -293,7 +317,7 @@ public abstract class BlockBackendContract {
 
     @ParameterizedTest
     @MethodSource("variants")
-    void goesOnAfterAQueueStopped(Variant variant) throws Exception {
+    void goesOnAfterAQueueStopped(Variant variant, TestInfo test) throws Exception {
         assumeOffered(variant.features());
         try (BlockDriver driver = drive(variant.options())) {
             byte[] written = random(64 << 10);
@@ -303,6 +327,7 @@ public abstract class BlockBackendContract {
                 assertThat(driver.restart(0)).isEqualTo(expected);
                 assertThat(driver.disk().read(round * 4096L, written.length)).isEqualTo(written);
             }
+            worked(test, "vhost-user GET_VRING_BASE");
         }
     }
 
@@ -320,7 +345,7 @@ public abstract class BlockBackendContract {
         }
     }
 
-    static Stream<VhostUserOptions> conversations() {
+    public static Stream<VhostUserOptions> conversations() {
         VhostUserOptions all = VhostUserOptions.DEFAULT;
         return Stream.of(
                 all.withMemorySlots(false),

@@ -4,16 +4,32 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import org.anyvirt.driver.Proof;
 import org.anyvirt.driver.vhostuser.QemuStorageDaemon;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.TestInfo;
 
 /** A foreign witness of the driver's half: qemu-storage-daemon serves, our driver drives. */
 class QemuStorageDaemonTest extends BlockBackendContract {
+    private static String version;
+
     @BeforeAll
     static void isInstalled() throws Exception {
-        String version = QemuStorageDaemon.version();
+        version = QemuStorageDaemon.version();
         System.err.println(version == null ? "qemu-storage-daemon is not installed" : version);
         assumeTrue(version != null, "qemu-storage-daemon is not installed");
+    }
+
+    /** It is a witness of our driver, and of nothing that our device does. */
+    @Override
+    protected void worked(TestInfo test, String... features) {
+        for (String feature : features) {
+            Proof.record(
+                    "our driver: " + feature,
+                    "qemu-storage-daemon",
+                    version.replaceAll(".* version (\\S+).*", "$1"),
+                    "QemuStorageDaemonTest." + test.getTestMethod().orElseThrow().getName());
+        }
     }
 
     @Override
