@@ -38,6 +38,7 @@ class FirmwareTest {
         try (FileChannel channel =
                 FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
             channel.truncate(0).write(BootSector.disk(message));
+            channel.write(ByteBuffer.allocate(1), 16L * MIB - 1);
         }
         try (Backend backend = Backends.start("seabios", Backend.Disk.of(file, 16 * MIB));
                 Guest guest =

@@ -52,7 +52,8 @@ class ProofTest {
         assumeThat(Backends.isControl()).as("a peer proves nothing about us").isFalse();
         Path repository = Places.repository();
         String page = ProofPage.read(repository).render();
-        Files.writeString(repository.resolve("docs/proof.md"), page);
+        Path docs = Files.createDirectories(repository.resolve("docs"));
+        Files.writeString(docs.resolve("proof.md"), page);
     }
 
     @Test

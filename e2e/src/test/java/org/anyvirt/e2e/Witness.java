@@ -34,7 +34,7 @@ record Witness(String name, String version) {
 
     private static Witness qemu() {
         String line = Backends.firstLine("qemu-system-x86_64", "--version");
-        return new Witness("QEMU vhost-user-blk-pci", line.replaceAll(".* version (\\S+).*", "$1"));
+        return new Witness("QEMU", line.replaceAll(".* version (\\S+).*", "$1"));
     }
 
     private static String packageVersion(String name) {

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** Our daemon in a process of its own, as `./anyvirt serve --config` starts it. */
 public final class AnyvirtDaemon implements AutoCloseable {
@@ -57,7 +58,7 @@ public final class AnyvirtDaemon implements AutoCloseable {
 
     /** Runs `anyvirt ctl` and returns what it printed. */
     public String control(String... arguments) throws IOException {
-        List<String> command = command("ctl", "--control", folder.resolve("control").toString());
+        List<String> command = command("ctl", "--socket", folder.resolve("control").toString());
         command.addAll(List.of(arguments));
         Path log = Places.logs().resolve(name + ".ctl");
         try (Child ctl = Child.start(log, CONTROL, command)) {
@@ -71,6 +72,13 @@ public final class AnyvirtDaemon implements AutoCloseable {
     /** All it has logged. */
     public String log() throws IOException {
         return process.output();
+    }
+
+    /** How many file descriptors it has open. */
+    public int descriptors() throws IOException {
+        try (Stream<Path> open = Files.list(Path.of("/proc/" + process.pid() + "/fd"))) {
+            return (int) open.count();
+        }
     }
 
     /** Asks it to end, as `kill` does, and returns its exit status. */

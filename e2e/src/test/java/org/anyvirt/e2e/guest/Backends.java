@@ -6,13 +6,14 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 /**
  * Starts the backend that the tests are run against: `-Danyvirt.backend=qemu-storage-daemon` or
  * ours.
  */
 public final class Backends {
+    private static final String LISTENING = " 00010000 ";
     private static final String CONTROL = "qemu-storage-daemon";
 
     private Backends() {}
@@ -32,19 +33,32 @@ public final class Backends {
     }
 
     static void awaitSocket(Path socket, Child process) throws IOException {
-        await(Duration.ofSeconds(30), () -> Files.exists(socket) || !process.isAlive());
+        await(Duration.ofSeconds(30), () -> listens(socket) || !process.isAlive());
         if (!process.isAlive()) {
             throw new IOException("the backend ended: " + process.output());
         }
-        if (!Files.exists(socket)) {
+        if (!listens(socket)) {
             throw new IOException("the backend does not listen on " + socket);
         }
     }
 
+    /** A socket is there before it listens: the kernel's table has a flag for the latter. */
+    private static boolean listens(Path socket) throws IOException {
+        try (Stream<String> table = Files.lines(Path.of("/proc/net/unix"))) {
+            return table.anyMatch(row -> row.contains(LISTENING) && row.endsWith(" " + socket));
+        }
+    }
+
+    /** What may hold or not, and what may not be found out. */
+    @FunctionalInterface
+    public interface Condition {
+        boolean holds() throws IOException;
+    }
+
     /** Polls a condition until it holds or the deadline has come. */
-    public static boolean await(Duration deadline, BooleanSupplier condition) {
+    public static boolean await(Duration deadline, Condition condition) throws IOException {
         long end = System.nanoTime() + deadline.toNanos();
-        while (!condition.getAsBoolean()) {
+        while (!condition.holds()) {
             if (System.nanoTime() > end) {
                 return false;
             }

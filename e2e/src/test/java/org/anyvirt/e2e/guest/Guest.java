@@ -13,7 +13,10 @@ import org.anyvirt.virtio.spec.Features;
 /** A running machine: its console, its monitor, and, once Linux is up, a shell in it. */
 public final class Guest implements AutoCloseable {
     private static final Duration BOOT = Duration.ofSeconds(90);
-    private static final Duration COMMAND = Duration.ofSeconds(60);
+
+    /** How long a command may take when nothing else is said. */
+    public static final Duration COMMAND = Duration.ofSeconds(60);
+
     private static final Pattern READY = Pattern.compile("#ready \\S+\n");
     private static final Pattern SENT = Pattern.compile("vhost_user_write req:(\\d+) flags:0x(.)");
     private static final Pattern EXIT = Pattern.compile("\n#exit \\d+\n");
@@ -122,6 +125,11 @@ public final class Guest implements AutoCloseable {
                 .map(sent -> FrontendRequest.of(Integer.parseInt(sent.group(1))))
                 .forEach(messages::add);
         return messages;
+    }
+
+    /** Waits until QEMU has sent a message. */
+    public boolean awaitMessage(FrontendRequest message, Duration deadline) throws IOException {
+        return Backends.await(deadline, () -> messages().contains(message));
     }
 
     /** Whether QEMU has asked that a request without a reply be acknowledged. */

@@ -22,7 +22,7 @@ public final class Machine {
     private final List<String> boot = new ArrayList<>();
     private final List<String> devices = new ArrayList<>();
     private int cpus = 1;
-    private int disks;
+    private int frontends;
     private Duration life = Duration.ofMinutes(10);
 
     /**
@@ -59,6 +59,12 @@ public final class Machine {
         return this;
     }
 
+    /** Starts with its CPUs stopped: no driver, only QEMU itself. */
+    public Machine stopped() {
+        boot.add("-S");
+        return this;
+    }
+
     /**
      * Adds a disk.
      *
@@ -66,10 +72,14 @@ public final class Machine {
      * @param properties of QEMU's vhost-user-blk-pci, such as {@code packed=on}
      */
     public Machine disk(Path socket, String... properties) {
-        String id = "disk" + disks++;
+        return frontend("vhost-user-blk-pci", socket, properties);
+    }
+
+    /** Adds a vhost-user frontend of QEMU's. */
+    public Machine frontend(String model, Path socket, String... properties) {
+        String id = "backend" + frontends++;
         devices.addAll(List.of("-chardev", "socket,id=" + id + ",path=" + socket));
-        List<String> device = new ArrayList<>(List.of("vhost-user-blk-pci", "chardev=" + id));
-        device.add("id=" + id + "-pci");
+        List<String> device = new ArrayList<>(List.of(model, "chardev=" + id));
         device.addAll(List.of(properties));
         devices.addAll(List.of("-device", String.join(",", device)));
         return this;
