@@ -182,19 +182,27 @@ public final class EpollRunner implements Runner, AutoCloseable {
     }
 
     private void loop() {
-        long lastWorkNanos = System.nanoTime();
+        boolean idle = false;
+        long idleSinceNanos = 0;
         while (true) {
             if (woken) {
                 woken = false;
+                idle = false;
                 runCommands();
-                lastWorkNanos = System.nanoTime();
             }
             if (closing && commands.isEmpty()) {
                 return;
             }
             if (runTurns() > 0) {
-                lastWorkNanos = System.nanoTime();
-            } else if (turns.length == 0 || System.nanoTime() - lastWorkNanos >= spinNanos) {
+                idle = false;
+                continue;
+            }
+            long now = System.nanoTime();
+            if (!idle) {
+                idle = true;
+                idleSinceNanos = now;
+            }
+            if (turns.length == 0 || now - idleSinceNanos >= spinNanos) {
                 sleep();
             } else {
                 Thread.onSpinWait();

@@ -29,10 +29,12 @@ final class Dispatch {
                     FrontendRequest.RESET_DEVICE);
 
     private final VhostDevice device;
+    private final ConfigMessages config;
     private final Session session;
 
     Dispatch(VhostDevice device, Session session) {
         this.device = device;
+        this.config = new ConfigMessages(device.config());
         this.session = session;
     }
 
@@ -75,8 +77,8 @@ final class Dispatch {
             case SET_VRING_KICK -> vringOf(payload).kick(eventDescriptor(payload, message));
             case SET_VRING_CALL -> vringOf(payload).call(eventDescriptor(payload, message));
             case SET_VRING_ERR -> vringOf(payload).error(eventDescriptor(payload, message));
-            case GET_CONFIG -> reply = config(payload);
-            case SET_CONFIG -> device.writeConfig(configOf(payload));
+            case GET_CONFIG -> reply = config.read(payload);
+            case SET_CONFIG -> config.write(payload);
             case SET_BACKEND_REQ_FD ->
                     session.backendChannel(new UnixSocket(onlyDescriptor(message)));
             case SET_STATUS -> device.status(integer(payload));
@@ -201,21 +203,6 @@ final class Dispatch {
                             .formatted(state.index(), Integer.toUnsignedString(state.num())));
         }
         return state.num() == 1;
-    }
-
-    private Payload config(Payload payload) throws RefusedException {
-        Payload.Config config = device.config(configOf(payload));
-        if (config == null) {
-            throw new RefusedException("there is no configuration at " + payload);
-        }
-        return config;
-    }
-
-    private static Payload.Config configOf(Payload payload) throws RefusedException {
-        if (payload instanceof Payload.Config config) {
-            return config;
-        }
-        throw new RefusedException("has no payload");
     }
 
     private static long integer(Payload payload) {

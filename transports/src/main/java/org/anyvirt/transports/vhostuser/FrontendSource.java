@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
-import org.anyvirt.linux.EventFd;
 import org.anyvirt.linux.Fd;
 import org.anyvirt.linux.Poll;
 import org.anyvirt.linux.UnixListener;
@@ -18,7 +17,9 @@ import org.anyvirt.linux.UnixSocket;
 abstract sealed class FrontendSource implements AutoCloseable {
     private static final Logger LOG = System.getLogger(FrontendSource.class.getName());
 
-    final EventFd stopped = new EventFd();
+    private static final int RETRY_MILLIS = 1000;
+
+    final WakeUp stopped = new WakeUp();
 
     private FrontendSource() throws IOException {}
 
@@ -32,9 +33,14 @@ abstract sealed class FrontendSource implements AutoCloseable {
     }
 
     private static FrontendSource inherited(Fd fd) throws IOException {
-        return UnixListener.isListening(fd)
-                ? new Listening(new UnixListener(fd))
-                : new Single(new UnixSocket(fd));
+        try {
+            return UnixListener.isListening(fd)
+                    ? new Listening(new UnixListener(fd))
+                    : new Single(new UnixSocket(fd));
+        } catch (IOException e) {
+            fd.close();
+            throw e;
+        }
     }
 
     /**
@@ -46,11 +52,7 @@ abstract sealed class FrontendSource implements AutoCloseable {
 
     /** No more frontends: {@link #next} returns null; from any thread. */
     void stop() {
-        try {
-            stopped.signal();
-        } catch (IOException e) {
-            throw new AssertionError("an eventfd of our own", e);
-        }
+        stopped.signal();
     }
 
     @Override
@@ -67,8 +69,18 @@ abstract sealed class FrontendSource implements AutoCloseable {
 
         @Override
         UnixSocket next() throws IOException {
-            int first = Poll.await(-1, stopped.fd().number(), listener.fd().number());
-            return first == 0 ? null : listener.accept();
+            while (Poll.await(-1, stopped.number(), listener.fd().number()) != 0) {
+                try {
+                    return listener.accept();
+                } catch (IOException e) {
+                    // As when this process has no descriptors left: it may have some later.
+                    LOG.log(Level.WARNING, "a frontend was not accepted: {0}", e.getMessage());
+                    if (Poll.await(RETRY_MILLIS, stopped.number()) == 0) {
+                        break;
+                    }
+                }
+            }
+            return null;
         }
 
         @Override
@@ -79,8 +91,6 @@ abstract sealed class FrontendSource implements AutoCloseable {
     }
 
     private static final class Connecting extends FrontendSource {
-        private static final int RETRY_MILLIS = 1000;
-
         private final String name;
         private final Path path;
 
@@ -93,7 +103,7 @@ abstract sealed class FrontendSource implements AutoCloseable {
         UnixSocket next() throws IOException {
             boolean said = false;
             int waitMillis = 0;
-            while (Poll.await(waitMillis, stopped.fd().number()) < 0) {
+            while (Poll.await(waitMillis, stopped.number()) < 0) {
                 waitMillis = RETRY_MILLIS;
                 try {
                     return UnixSocket.connect(path);

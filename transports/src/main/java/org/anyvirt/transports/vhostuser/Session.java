@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.List;
-import org.anyvirt.linux.EventFd;
 import org.anyvirt.linux.PeerCredentials;
 import org.anyvirt.linux.Poll;
 import org.anyvirt.linux.UnixSocket;
@@ -38,7 +37,7 @@ final class Session {
     private final String name;
     private final Device served;
     private final Connection connection;
-    private final EventFd events;
+    private final WakeUp events;
     private final VhostDevice device;
     private final Dispatch dispatch;
     private BackendChannel channel;
@@ -56,7 +55,7 @@ final class Session {
         this.served = device;
         this.connection = new Connection(socket);
         try {
-            this.events = new EventFd();
+            this.events = new WakeUp();
         } catch (IOException e) {
             connection.close();
             throw e;
@@ -92,7 +91,7 @@ final class Session {
     /** Ends the session after the message that is being handled; from any thread. */
     void end() {
         ending = true;
-        wake();
+        events.signal();
     }
 
     /** Ends also a message that the frontend has begun and does not finish; from any thread. */
@@ -124,9 +123,8 @@ final class Session {
     private boolean converse() throws IOException, MalformedMessageException {
         int ready =
                 channel == null
-                        ? Poll.await(-1, events.fd().number(), connection.number())
-                        : Poll.await(
-                                -1, events.fd().number(), connection.number(), channel.number());
+                        ? Poll.await(-1, events.number(), connection.number())
+                        : Poll.await(-1, events.number(), connection.number(), channel.number());
         switch (ready) {
             case 0 -> events.drain();
             case 1 -> {
@@ -187,25 +185,13 @@ final class Session {
     /** From any thread. */
     private void configChanged() {
         configChanged = true;
-        wake();
+        events.signal();
     }
 
     /** From a runner: with a status, the driver is to hear of it (VIRTIO 1.3, 2.1.2). */
     private void needsReset() {
         if (VHOST_USER_PROTOCOL_F_STATUS.in(device.protocolFeatures())) {
             configChanged();
-        }
-    }
-
-    private void wake() {
-        synchronized (events) {
-            if (events.fd().isOpen()) {
-                try {
-                    events.signal();
-                } catch (IOException e) {
-                    throw new AssertionError("an eventfd of our own", e);
-                }
-            }
         }
     }
 
@@ -262,9 +248,7 @@ final class Session {
             throw new AssertionError("closing throws nothing", e);
         } finally {
             closeChannel();
-            synchronized (events) {
-                events.close();
-            }
+            events.close();
         }
     }
 

@@ -10,11 +10,13 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.anyvirt.linux.NativeTransition;
-import org.anyvirt.transports.vhostuser.message.Payload;
 import org.anyvirt.transports.vhostuser.message.Payload.VringAddress;
 import org.anyvirt.transports.vhostuser.message.ProtocolFeature;
+import org.anyvirt.virtio.device.ConfigSpace;
 import org.anyvirt.virtio.device.Device;
 import org.anyvirt.virtio.device.DeviceModel;
 import org.anyvirt.virtio.device.FeatureNegotiationException;
@@ -50,6 +52,8 @@ final class VhostDevice implements AutoCloseable {
                     VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS,
                     VHOST_USER_PROTOCOL_F_STATUS);
 
+    private static final int PATIENCE_MILLIS = 500;
+
     /** The used ring's index, after its flags (VIRTIO 1.3, 2.7.8). */
     private static final int USED_INDEX_OFFSET = 2;
 
@@ -78,6 +82,10 @@ final class VhostDevice implements AutoCloseable {
 
     DeviceModel model() {
         return model;
+    }
+
+    ConfigSpace config() {
+        return device.config();
     }
 
     int vringCount() {
@@ -325,40 +333,25 @@ final class VhostDevice implements AutoCloseable {
 
     /** Waits for runners. */
     <T> T await(CompletableFuture<T> future) throws RefusedException {
+        boolean interrupted = false;
         try {
-            return future.join();
-        } catch (CompletionException e) {
-            throw new RefusedException(String.valueOf(e.getCause().getMessage()), e.getCause());
-        }
-    }
-
-    /** {@code GET_CONFIG}; null when there is no such range. */
-    Payload.Config config(Payload.Config wanted) {
-        int length = wanted.bytes().length;
-        if (length == 0
-                || wanted.offset() < 0
-                || wanted.offset() > Payload.Config.BYTES_MAX - length) {
-            return null;
-        }
-        return new Payload.Config(
-                wanted.offset(), wanted.flags(), device.config().read(wanted.offset(), length));
-    }
-
-    /** {@code SET_CONFIG}. */
-    void writeConfig(Payload.Config written) throws RefusedException {
-        // A migration restores fields that are not writable; nothing here can be migrated yet.
-        if (written.flags() != 0) {
-            throw new RefusedException(
-                    "configuration with flags 0x%x, of which none are supported"
-                            .formatted(written.flags()));
-        }
-        if (!device.config().write(written.offset(), written.bytes())) {
-            throw new RefusedException(
-                    "configuration [%s, +%d) is not writable, of %d bytes"
-                            .formatted(
-                                    Integer.toUnsignedString(written.offset()),
-                                    written.bytes().length,
-                                    device.config().size()));
+            while (true) {
+                try {
+                    return future.get(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+                } catch (TimeoutException e) {
+                    // Slow storage, or a runner held by a frontend that filled its call eventfd.
+                    vrings.forEach(Vring::unblock);
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                } catch (ExecutionException e) {
+                    Throwable cause = e.getCause();
+                    throw new RefusedException(String.valueOf(cause.getMessage()), cause);
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

@@ -5,6 +5,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import org.anyvirt.linux.EventFd;
 import org.anyvirt.linux.Fd;
+import org.anyvirt.linux.OpenFile;
 import org.anyvirt.transports.vhostuser.message.Payload.VringAddress;
 import org.anyvirt.virtio.device.QueueSignals;
 import org.anyvirt.virtio.device.QueueStart;
@@ -211,6 +212,28 @@ final class Vring implements QueueSignals, AutoCloseable {
     private void refuseWhileServed(String what) throws RefusedException {
         if (isServed()) {
             throw new RefusedException("vring %d is started: %s".formatted(index, what));
+        }
+    }
+
+    /**
+     * Frees a runner that waits in a write to an eventfd, which only a hostile frontend brings
+     * about: it fills the counter, and takes O_NONBLOCK back. A notification in the counter stays.
+     */
+    void unblock() {
+        unblock(call);
+        unblock(error);
+    }
+
+    private static void unblock(Fd fd) {
+        if (fd != null) {
+            try {
+                OpenFile.setNonBlocking(fd);
+                if (EventFd.drain(fd.number()) > 0) {
+                    EventFd.signal(fd.number());
+                }
+            } catch (IOException e) {
+                throw new AssertionError("an eventfd", e);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.util.concurrent.TimeUnit;
+import org.anyvirt.linux.EventFd;
 import org.anyvirt.linux.UnixListener;
 import org.anyvirt.linux.UnixSocket;
 import org.anyvirt.transports.Await;
@@ -117,6 +118,23 @@ class SessionTest extends BackendFixture {
     }
 
     @Test
+    void closingDoesNotWaitForAFrontendThatMakesNotificationsBlock() throws Throwable {
+        try (TestFrontend frontend = negotiated();
+                TestRing ring = new TestRing()) {
+            ring.setUp(frontend);
+            frontend.done(SET_VRING_ENABLE, 0, 1);
+            ring.exchange(1);
+            ring.awaitCall();
+            HostileEventFd.fillAndBlock(ring.call);
+            ring.offer(2);
+            ring.notifyAvailable();
+            assertThat(ring.takeUsed()).isEqualTo(~2L);
+            backend.close();
+            frontend.assertClosedByBackend();
+        }
+    }
+
+    @Test
     void theSocketOfAnotherBackendIsNotTaken() throws Exception {
         try (VhostUserBackend second =
                 new VhostUserBackend(
@@ -186,6 +204,19 @@ class SessionTest extends BackendFixture {
                             .isEqualTo(TestDevice.QUEUES);
                 }
             }
+        }
+    }
+
+    @Test
+    void refusesToBeStartedWithADescriptorThatIsNoSocket() throws Exception {
+        try (EventFd event = new EventFd();
+                VhostUserBackend inherited =
+                        new VhostUserBackend(
+                                "inherited",
+                                new TestDevice(),
+                                new Endpoint.Inherited(event.fd().duplicate().release()),
+                                BackendOptions.DEFAULT)) {
+            assertThatThrownBy(inherited::start).hasMessageContaining("ENOTSOCK");
         }
     }
 
