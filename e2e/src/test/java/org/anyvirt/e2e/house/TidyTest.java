@@ -102,6 +102,7 @@ class TidyTest {
             textBlock =
                     """
                     daemon/A.java           | class A { void a() { System.+out.println(); } }
+                    linux/src/test/A.java   | class A { void a() { System.+out.println(); } }
                     linux/src/main/A.java   | class A { void a() { Thread.+sleep(1); } }
                     docs/a.md               | [here](here.md#top) [web](https://example.org/a) [below](#x)
                     e2e/guest/init          | mount /dev/vda $work/root/mnt
