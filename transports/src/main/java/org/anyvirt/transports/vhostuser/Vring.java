@@ -43,6 +43,7 @@ final class Vring implements QueueSignals, AutoCloseable {
     private Fd kick;
     private Fd call;
     private Fd error;
+    private Fd replaced;
 
     // Read by the runner.
     private volatile int callNumber = NONE;
@@ -110,10 +111,14 @@ final class Vring implements QueueSignals, AutoCloseable {
                 device.await(device.model().notificationFd(index, numberOf(next)));
                 poll(next == null);
             }
+            update();
+        } catch (RefusedException e) {
+            started = false; // nothing would wake it
+            update();
+            throw e;
         } finally {
             close(last);
         }
-        update();
     }
 
     /** {@code SET_VRING_CALL}; null for a driver that polls. */
@@ -222,6 +227,7 @@ final class Vring implements QueueSignals, AutoCloseable {
     void unblock() {
         unblock(call);
         unblock(error);
+        unblock(replaced);
     }
 
     private static void unblock(Fd fd) {
@@ -240,9 +246,11 @@ final class Vring implements QueueSignals, AutoCloseable {
     /** Closes what the runner may be using, once it does not. */
     private void letGo(Fd last) throws RefusedException {
         if (last != null) {
+            replaced = last;
             try {
                 device.await(device.model().onRunner(index, () -> {}));
             } finally {
+                replaced = null;
                 last.close();
             }
         }

@@ -3,6 +3,7 @@ package org.anyvirt.transports.vhostuser;
 import static org.anyvirt.transports.vhostuser.message.FrontendRequest.*;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -259,38 +260,46 @@ class MalformedMessagesTest extends BackendFixture {
             if (random.nextInt(4) > 0) {
                 frontend.negotiate(random.nextBoolean() ? ALL : NO_STATUS);
             }
+            if (random.nextBoolean()) {
+                tellOfRing(frontend, ring);
+            }
             int messages = random.nextInt(30);
             for (int k = 0; k < messages; k++) {
-                FrontendRequest request =
-                        FrontendRequest.values()[random.nextInt(FrontendRequest.values().length)];
-                byte[] payload =
-                        new byte
-                                [random.nextInt(10) == 0
-                                        ? random.nextInt(300)
-                                        : size(request, random)];
-                if (random.nextInt(3) == 0) {
-                    random.nextBytes(payload);
-                } else if (payload.length > 0) {
-                    payload[0] = (byte) random.nextInt(3);
-                }
-                int[] fds =
-                        new int
-                                [random.nextInt(6) == 0
-                                        ? random.nextInt(9)
-                                        : Math.min(1, request.descriptorsMax())];
-                Arrays.fill(fds, random.nextBoolean() ? event.fd().number() : ring.file.number());
-                Payload bytes = new Payload.Opaque(payload);
-                frontend.send(
-                        new Header(
-                                request.id(),
-                                random.nextInt(40) == 0 ? random.nextInt() : 1 | NEED_REPLY,
-                                random.nextInt(60) == 0 ? random.nextInt(5000) : payload.length),
-                        bytes,
-                        fds);
+                randomMessage(random, frontend, event, ring);
             }
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             // The backend ended it.
         }
+    }
+
+    /** A ring in service, as far as what was negotiated goes. */
+    private static void tellOfRing(TestFrontend frontend, TestRing ring) throws IOException {
+        frontend.tell(SET_MEM_TABLE, TestRing.memoryTable(), ring.file.number());
+        frontend.tell(SET_VRING_NUM, new VringState(0, TestRing.SIZE));
+        frontend.tell(SET_VRING_BASE, new VringState(0, 0));
+        frontend.tell(SET_VRING_ADDR, TestRing.address(0));
+        frontend.tell(SET_VRING_CALL, new U64(0), ring.call.fd().number());
+        frontend.tell(SET_VRING_KICK, new U64(0), ring.kick.fd().number());
+        frontend.tell(SET_VRING_ENABLE, new VringState(0, 1));
+    }
+
+    private static void randomMessage(
+            Random random, TestFrontend frontend, EventFd event, TestRing ring) throws IOException {
+        FrontendRequest request =
+                FrontendRequest.values()[random.nextInt(FrontendRequest.values().length)];
+        byte[] payload =
+                new byte[random.nextInt(10) == 0 ? random.nextInt(300) : size(request, random)];
+        if (random.nextInt(3) == 0) {
+            random.nextBytes(payload);
+        } else if (payload.length > 0) {
+            payload[0] = (byte) random.nextInt(3);
+        }
+        int usual = Math.min(1, request.descriptorsMax());
+        int[] fds = new int[random.nextInt(6) == 0 ? random.nextInt(9) : usual];
+        Arrays.fill(fds, random.nextBoolean() ? event.fd().number() : ring.file.number());
+        int flags = random.nextInt(40) == 0 ? random.nextInt() : 1 | NEED_REPLY;
+        int size = random.nextInt(60) == 0 ? random.nextInt(5000) : payload.length;
+        frontend.send(new Header(request.id(), flags, size), new Payload.Opaque(payload), fds);
     }
 
     private static int size(FrontendRequest request, Random random) {
