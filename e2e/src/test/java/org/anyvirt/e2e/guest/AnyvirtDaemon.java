@@ -51,6 +51,15 @@ public final class AnyvirtDaemon implements AutoCloseable {
         }
     }
 
+    /** The process of the JVM. */
+    public long pid() {
+        return process.pid();
+    }
+
+    public boolean isAlive() {
+        return process.isAlive();
+    }
+
     /** Where a device listens. */
     public Path socket(String device) {
         return folder.resolve(device);

@@ -263,8 +263,9 @@ final class Vring implements QueueSignals, AutoCloseable {
 
     @Override
     public void broken(String reason) {
-        signal(errorNumber);
+        // Whoever hears of the error and asks for the status finds it there.
         device.needsReset();
+        signal(errorNumber);
     }
 
     private void signal(int number) {

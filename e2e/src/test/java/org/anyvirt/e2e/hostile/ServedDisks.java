@@ -1,0 +1,176 @@
+package org.anyvirt.e2e.hostile;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.anyvirt.e2e.guest.AnyvirtDaemon;
+import org.anyvirt.e2e.guest.Backends;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
+import org.junit.jupiter.api.extension.BeforeEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+
+/**
+ * Disks of one daemon, which is a process of its own, for the tests of a class to attack. After
+ * each test the daemon must be up, hold no more than before, and serve an honest driver, who must
+ * find what was on the disk before.
+ */
+final class ServedDisks
+        implements BeforeAllCallback, BeforeEachCallback, AfterEachCallback, AfterAllCallback {
+    static final long CAPACITY = 64 << 20;
+
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+    /** So many looks, 20 ms apart, at the same. */
+    private static final int STILL = 10;
+
+    private final String name;
+    private final String[] disks;
+    private AnyvirtDaemon daemon;
+    private ProcessHoldings idle;
+    private int logRead;
+
+    /**
+     * @param name of the daemon's log
+     * @param disks each in the memory of the daemon, with 4 queues of at most 256
+     */
+    ServedDisks(String name, String... disks) {
+        this.name = name;
+        this.disks = disks;
+    }
+
+    @Override
+    public void beforeAll(ExtensionContext context) throws IOException {
+        StringBuilder block = new StringBuilder();
+        for (String disk : disks) {
+            block.append(
+                    """
+                    %s:
+                      store: memory:%d
+                      on: vhost-user:SOCKETS/%s
+                      queues: 4
+                    """
+                            .formatted(disk, CAPACITY, disk));
+        }
+        daemon = AnyvirtDaemon.serve("hostile-" + name, block.toString(), disks);
+        for (String disk : disks) {
+            HonestSession.fill(socket(disk));
+        }
+        idle = idle();
+    }
+
+    @Override
+    public void beforeEach(ExtensionContext context) throws IOException {
+        logRead = daemon.log().length();
+    }
+
+    @Override
+    public void afterEach(ExtensionContext context) throws IOException {
+        assertUnharmed();
+    }
+
+    @Override
+    public void afterAll(ExtensionContext context) throws IOException {
+        if (daemon != null) {
+            daemon.close();
+        }
+    }
+
+    Path socket(String disk) {
+        return daemon.socket(disk);
+    }
+
+    /** What the daemon has logged since the test began. */
+    String log() throws IOException {
+        return daemon.log().substring(logRead);
+    }
+
+    /** Waits for a line of the log that has all these parts. */
+    void awaitLogged(String... parts) {
+        Backends.await(PATIENCE, () -> isLogged(parts));
+        assertThat(isLogged(parts))
+                .as(
+                        "a line of the log with %s; logged was%n%s",
+                        String.join(" and ", parts), logged())
+                .isTrue();
+    }
+
+    private boolean isLogged(String... parts) {
+        return logged().lines()
+                .anyMatch(line -> {
+                    for (String part : parts) {
+                        if (!line.contains(part)) {
+                            return false;
+                        }
+                    }
+                    return true;
+                });
+    }
+
+    private String logged() {
+        try {
+            return log();
+        } catch (IOException e) {
+            return e.getMessage();
+        }
+    }
+
+    /** The daemon is up, serves an honest driver on each disk, and holds what it held when idle. */
+    void assertUnharmed() throws IOException {
+        for (String disk : disks) {
+            assertThat(daemon.isAlive()).as("the daemon is up; logged was%n%s", log()).isTrue();
+            HonestSession.check(socket(disk));
+        }
+        ProcessHoldings now = settled(idle);
+        assertThat(now).as("what the daemon holds when nobody is there").isEqualTo(idle);
+        assertThat(log())
+                .as("the log tells of no defect of the daemon")
+                .doesNotContain("AssertionError", "NullPointer", "IndexOutOfBounds", "a defect");
+    }
+
+    /** What the daemon holds when nobody has been there for a while, twice. */
+    private ProcessHoldings idle() throws IOException {
+        ProcessHoldings before = settled(null);
+        while (true) {
+            for (String disk : disks) {
+                HonestSession.check(socket(disk));
+            }
+            ProcessHoldings now = settled(null);
+            if (now.equals(before)) {
+                return now;
+            }
+            before = now;
+        }
+    }
+
+    /**
+     * Looks until all is as {@code expected}, or, when that is null, until nothing has changed for a
+     * while; or until patience ends.
+     */
+    private ProcessHoldings settled(ProcessHoldings expected) {
+        ProcessHoldings[] last = {null};
+        int[] unchanged = {0};
+        Backends.await(
+                PATIENCE,
+                () -> {
+                    ProcessHoldings now = holdings();
+                    unchanged[0] = now.equals(last[0]) ? unchanged[0] + 1 : 0;
+                    last[0] = now;
+                    return expected == null ? unchanged[0] == STILL : now.equals(expected);
+                });
+        return last[0];
+    }
+
+    /** What the daemon holds now. */
+    ProcessHoldings holdings() {
+        try {
+            return ProcessHoldings.of(daemon.pid());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
