@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 
 /** A qemu-storage-daemon that exports one disk over vhost-user, for as long as a test takes. */
 public final class QemuStorageDaemon implements AutoCloseable {
@@ -57,8 +58,8 @@ public final class QemuStorageDaemon implements AutoCloseable {
         command.add(blockdev + ",node-name=disk");
         command.add("--export");
         command.add(
-                "type=vhost-user-blk,id=export,node-name=disk,writable=on,num-queues=%d,addr.type=unix,addr.path=%s"
-                        .formatted(queues, socket));
+                "type=vhost-user-blk,id=export,node-name=disk,writable=on"
+                        + ",num-queues=%d,addr.type=unix,addr.path=%s".formatted(queues, socket));
         Process process =
                 new ProcessBuilder(command)
                         .redirectErrorStream(true)
@@ -76,11 +77,18 @@ public final class QemuStorageDaemon implements AutoCloseable {
 
     private void awaitSocket() throws IOException {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
-        while (!Files.exists(socket)) {
+        while (!listens()) {
             if (!process.isAlive() || System.nanoTime() > deadline) {
                 throw new IOException(PROGRAM + " does not listen: " + Files.readString(log));
             }
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+        }
+    }
+
+    /** A socket is there before it listens; the kernel's table has a flag for the latter. */
+    private boolean listens() throws IOException {
+        try (Stream<String> table = Files.lines(Path.of("/proc/net/unix"))) {
+            return table.anyMatch(row -> row.contains(" 00010000 ") && row.endsWith(" " + socket));
         }
     }
 
