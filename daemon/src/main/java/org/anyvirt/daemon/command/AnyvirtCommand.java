@@ -34,6 +34,7 @@ import picocli.CommandLine.TypeConversionException;
             ServeCommand.class,
             ControlCommand.class,
             BlockBackendCommand.class,
+            DemoCommand.class,
             TestCommand.class
         },
         exitCodeListHeading = "%nExit codes:%n",
@@ -80,6 +81,13 @@ public final class AnyvirtCommand implements Callable<Integer> {
 
     /** Read by logback.xml. */
     private static final String LOG_LEVEL = "anyvirt.log.level";
+
+    /** Logs no more than this, unless `--verbose` was given; before anything is logged. */
+    static void logAtMost(String level) {
+        if (System.getProperty(LOG_LEVEL) == null) {
+            System.setProperty(LOG_LEVEL, level);
+        }
+    }
 
     private AnyvirtCommand() {}
 
@@ -146,7 +154,7 @@ public final class AnyvirtCommand implements Callable<Integer> {
 
     private static int failed(Exception e, CommandLine command, ParseResult parsed) {
         PrintWriter err = command.getErr();
-        boolean verbose = System.getProperty(LOG_LEVEL) != null;
+        boolean verbose = "DEBUG".equals(System.getProperty(LOG_LEVEL));
         boolean defect = false;
         int exitCode;
         String message = e.getMessage();

@@ -3,6 +3,7 @@ package org.anyvirt.daemon.command;
 import org.anyvirt.daemon.configuration.Binding;
 import org.anyvirt.daemon.configuration.BlockConfiguration;
 import org.anyvirt.daemon.configuration.CacheMode;
+import org.anyvirt.daemon.configuration.Configuration;
 import org.anyvirt.daemon.configuration.InvalidValueException;
 import org.anyvirt.daemon.configuration.Polling;
 import org.anyvirt.daemon.configuration.StoreChoice;
@@ -95,8 +96,12 @@ final class BlockOptions {
             })
     private Polling poll;
 
-    String name() {
-        return name;
+    String name() throws UsageException {
+        try {
+            return Configuration.checkName(name);
+        } catch (InvalidValueException e) {
+            throw new UsageException("--name: " + e.getMessage());
+        }
     }
 
     BlockConfiguration configuration() throws UsageException {

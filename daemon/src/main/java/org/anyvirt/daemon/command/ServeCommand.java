@@ -110,11 +110,12 @@ final class ServeCommand implements Callable<Integer> {
             if (serve.config != null) {
                 throw new UsageException("--config or a device, not both");
             }
+            String name = block.name();
             BlockConfiguration configuration = block.configuration();
             return Service.run(
                     new Daemon(ServedBlockDevice::start),
                     serve.control == null ? ControlSocket.byDefault() : serve.control,
-                    daemon -> daemon.add(block.name(), configuration));
+                    daemon -> daemon.add(name, configuration));
         }
     }
 }
