@@ -6,9 +6,10 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -40,6 +41,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Timeout(60)
 public abstract class BlockBackendContract {
+    private static final Logger LOG = System.getLogger(BlockBackendContract.class.getName());
     private static final long SEED = Long.getLong("anyvirt.seed", System.nanoTime());
     private static final int SIZE = 8 << 20;
     private static final int QUEUES = 4;
@@ -72,40 +74,13 @@ public abstract class BlockBackendContract {
     /** Called when a test has seen features at work on the backend. */
     protected void worked(TestInfo test, String... features) {}
 
-    /** A combination of what drivers and devices can agree on. */
-    public record Variant(boolean packed, boolean indirect, boolean eventIndex) {
-        public Features features() {
-            Features features = BlockOptions.ALL;
-            features = packed ? features.with(FeatureBits.VIRTIO_F_RING_PACKED) : features;
-            features = indirect ? features : features.without(FeatureBits.VIRTIO_F_INDIRECT_DESC);
-            return eventIndex ? features : features.without(FeatureBits.VIRTIO_F_EVENT_IDX);
-        }
-
-        public BlockOptions options() {
-            return BlockOptions.defaults().withIndirect(indirect).withWanted(features());
-        }
-
-        String[] names() {
-            List<String> names = new ArrayList<>();
-            names.add(packed ? "VIRTIO_F_RING_PACKED" : "split virtqueue");
-            if (indirect) {
-                names.add("VIRTIO_F_INDIRECT_DESC");
-            }
-            if (eventIndex) {
-                names.add("VIRTIO_F_EVENT_IDX");
-            }
-            return names.toArray(String[]::new);
-        }
-    }
-
-    public static Stream<Variant> variants() {
-        return Stream.of(0, 1, 2, 3, 4, 5, 6, 7)
-                .map(bits -> new Variant((bits & 4) != 0, (bits & 2) != 0, (bits & 1) != 0));
+    public static List<BlockVariant> variants() {
+        return BlockVariant.all();
     }
 
     @BeforeEach
     void start() throws Exception {
-        System.err.println("seed " + SEED);
+        LOG.log(Level.INFO, "seed " + SEED);
         image = Files.write(directory.resolve("disk.img"), new byte[SIZE]);
         backend = start(QUEUES);
     }
@@ -147,10 +122,13 @@ public abstract class BlockBackendContract {
     @Test
     void tellsWhatItIs(TestInfo test) throws Exception {
         try (VhostUserDevice device = connect(VhostUserOptions.DEFAULT)) {
-            System.err.printf(
-                    "offers %s, protocol features %s%n",
-                    device.offered(),
-                    ProtocolFeature.describe(device.frontend().getProtocolFeatures()));
+            LOG.log(
+                    Level.INFO,
+                    "offers %s, protocol features %s"
+                            .formatted(
+                                    device.offered(),
+                                    ProtocolFeature.describe(
+                                            device.frontend().getProtocolFeatures())));
             assertThat(device.offered().has(FeatureBits.VIRTIO_F_VERSION_1)).isTrue();
             assertThat(device.queuesMax()).isGreaterThanOrEqualTo(QUEUES);
         }
@@ -165,7 +143,7 @@ public abstract class BlockBackendContract {
 
     @ParameterizedTest
     @MethodSource("variants")
-    void readsWhatWasWrittenAtDepth32(Variant variant, TestInfo test) throws Exception {
+    void readsWhatWasWrittenAtDepth32(BlockVariant variant, TestInfo test) throws Exception {
         assumeOffered(variant.features());
         try (BlockDriver driver = drive(variant.options())) {
             LoadPlan plan =
@@ -174,7 +152,7 @@ public abstract class BlockBackendContract {
                             .withVerify(true)
                             .withSeed(SEED);
             LoadResult result = new BlockLoad(plan, driver.queue(0)).run();
-            System.err.println(variant + ": " + result);
+            LOG.log(Level.INFO, variant + ": " + result);
             assertThat(result.requests()).isEqualTo(4000);
             assertThat(result.firstProblem()).as("seed %d", SEED).isNull();
             driver.disk().flush();
@@ -186,7 +164,7 @@ public abstract class BlockBackendContract {
 
     @ParameterizedTest
     @MethodSource("variants")
-    void wakesADriverThatSleeps(Variant variant) throws Exception {
+    void wakesADriverThatSleeps(BlockVariant variant) throws Exception {
         assumeOffered(variant.features());
         try (BlockDriver driver = drive(variant.options().withSpinNanos(0))) {
             LoadPlan plan =
@@ -195,7 +173,7 @@ public abstract class BlockBackendContract {
                             .withVerify(true)
                             .withSeed(SEED);
             LoadResult result = new BlockLoad(plan, driver.queue(0)).run();
-            System.err.println(variant + ": " + result);
+            LOG.log(Level.INFO, variant + ": " + result);
             assertThat(result.sleeps()).isPositive();
             assertThat(result.firstProblem()).as("seed %d", SEED).isNull();
         }
@@ -203,7 +181,7 @@ public abstract class BlockBackendContract {
 
     @ParameterizedTest
     @MethodSource("variants")
-    void takesDataInManySegments(Variant variant) throws Exception {
+    void takesDataInManySegments(BlockVariant variant) throws Exception {
         assumeOffered(variant.features());
         BlockOptions options =
                 variant.options().withDepth(4).withBuffers(30 * 512, 512).withQueueSize(128);
@@ -226,7 +204,7 @@ public abstract class BlockBackendContract {
                             .withVerify(true)
                             .withSeed(SEED);
             LoadResult result = BlockLoad.runOnAll(plan, driver);
-            System.err.println("four queues: " + result);
+            LOG.log(Level.INFO, "four queues: " + result);
             assertThat(result.requests()).isEqualTo(QUEUES * 2000L);
             assertThat(result.firstProblem()).as("seed %d", SEED).isNull();
             worked(test, "VIRTIO_BLK_F_MQ", "VHOST_USER_PROTOCOL_F_MQ");
@@ -317,7 +295,7 @@ public abstract class BlockBackendContract {
 
     @ParameterizedTest
     @MethodSource("variants")
-    void goesOnAfterAQueueStopped(Variant variant, TestInfo test) throws Exception {
+    void goesOnAfterAQueueStopped(BlockVariant variant, TestInfo test) throws Exception {
         assumeOffered(variant.features());
         try (BlockDriver driver = drive(variant.options())) {
             byte[] written = random(64 << 10);

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.ThreadMXBean;
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import org.anyvirt.virtio.spec.FeatureBits;
@@ -16,6 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(60)
 class BlockLoadTest {
+    private static final Logger LOG = System.getLogger(BlockLoadTest.class.getName());
     private static final long SEED = Long.getLong("anyvirt.seed", System.nanoTime());
     private static final int SIZE = 1 << 20;
     private static final Features PACKED = BlockOptions.ALL.with(FeatureBits.VIRTIO_F_RING_PACKED);
@@ -133,9 +136,13 @@ class BlockLoadTest {
             LoadResult result = load.run();
             long cpuNanos = THREADS.getCurrentThreadCpuTime() - cpuBefore;
             long allocated = THREADS.getCurrentThreadAllocatedBytes() - before;
-            System.err.printf(
-                    "%s: %s; %.0f ns of processor a request, driver and device%n",
-                    packed ? "packed" : "split", result, (double) cpuNanos / result.requests());
+            LOG.log(
+                    Level.INFO,
+                    "%s: %s; %.0f ns of processor a request, driver and device"
+                            .formatted(
+                                    packed ? "packed" : "split",
+                                    result,
+                                    (double) cpuNanos / result.requests()));
             assertThat(allocated).isLessThan(NOISE_BYTES);
         }
     }

@@ -3,6 +3,8 @@ package org.anyvirt.driver.block;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import org.anyvirt.driver.Proof;
 import org.anyvirt.driver.vhostuser.QemuStorageDaemon;
@@ -11,12 +13,13 @@ import org.junit.jupiter.api.TestInfo;
 
 /** A foreign witness of the driver's half: qemu-storage-daemon serves, our driver drives. */
 class QemuStorageDaemonTest extends BlockBackendContract {
+    private static final Logger LOG = System.getLogger(QemuStorageDaemonTest.class.getName());
     private static String version;
 
     @BeforeAll
     static void isInstalled() throws Exception {
         version = QemuStorageDaemon.version();
-        System.err.println(version == null ? "qemu-storage-daemon is not installed" : version);
+        LOG.log(Level.INFO, version == null ? "qemu-storage-daemon is not installed" : version);
         assumeTrue(version != null, "qemu-storage-daemon is not installed");
     }
 

@@ -2,6 +2,8 @@ package org.anyvirt.driver.queue;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -23,6 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Timeout(120)
 class ConcurrentRingTest {
+    private static final Logger LOG = System.getLogger(ConcurrentRingTest.class.getName());
     private static final long SEED = Long.getLong("anyvirt.seed", System.nanoTime());
     private static final int SIZE = 16;
     private static final int SLOTS = 5;
@@ -39,7 +42,7 @@ class ConcurrentRingTest {
     @ParameterizedTest
     @MethodSource("variants")
     void noNotificationAndNoWriteIsLost(RingVariant variant) throws Exception {
-        System.err.println(variant + ": seed " + SEED);
+        LOG.log(Level.INFO, variant + ": seed " + SEED);
         Semaphore toDevice = new Semaphore(0);
         Semaphore toDriver = new Semaphore(0);
         try (RingPair pair = new RingPair(variant, SIZE, 1 << 20)) {

@@ -2,6 +2,8 @@ package org.anyvirt.driver.queue;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
@@ -24,6 +26,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Timeout(120)
 class RandomRingTest {
+    private static final Logger LOG = System.getLogger(RandomRingTest.class.getName());
     private static final long SEED = Long.getLong("anyvirt.seed", System.nanoTime());
     private static final int SIZE_MAX = 128;
     private static final int ELEMENTS_MAX = RingPair.INDIRECT_ELEMENTS;
@@ -39,7 +42,7 @@ class RandomRingTest {
     @ParameterizedTest
     @MethodSource("variants")
     void driverAndDeviceSeeTheSame(RingVariant variant) throws Exception {
-        System.err.println(variant + ": seed " + SEED);
+        LOG.log(Level.INFO, variant + ": seed " + SEED);
         SplittableRandom random = new SplittableRandom(SEED);
         for (int round = 0; round < 20; round++) {
             int size = 1 + random.nextInt(variant.packed() ? 20 : 8);

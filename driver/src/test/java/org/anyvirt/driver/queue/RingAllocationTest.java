@@ -3,6 +3,8 @@ package org.anyvirt.driver.queue;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.lang.management.ManagementFactory;
 import java.util.List;
 import org.anyvirt.driver.memory.SharedRange;
@@ -14,6 +16,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 @Timeout(120)
 class RingAllocationTest {
+    private static final Logger LOG = System.getLogger(RingAllocationTest.class.getName());
     private static final int REQUESTS = 1_000_000;
     private static final int WARM_UP = 50_000;
     private static final int DEPTH = 32;
@@ -47,8 +50,10 @@ class RingAllocationTest {
             run(pair, variant, REQUESTS);
             long nanos = System.nanoTime() - start;
             long allocated = THREADS.getCurrentThreadAllocatedBytes() - before;
-            System.err.printf(
-                    "%s: %.0f ns a request, both halves%n", variant, (double) nanos / REQUESTS);
+            LOG.log(
+                    Level.INFO,
+                    "%s: %.0f ns a request, both halves"
+                            .formatted(variant, (double) nanos / REQUESTS));
             assertThat(allocated).isLessThan(NOISE_BYTES);
         }
     }
