@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.anyvirt.driver.memory.GuestMemory;
 import org.anyvirt.driver.vhostuser.VhostUserDevice;
@@ -354,6 +356,24 @@ public abstract class BlockBackendContract {
             driver.disk().write(0, written);
             assertThat(driver.disk().read(0, written.length)).isEqualTo(written);
         }
+    }
+
+    @Test
+    void leavesNoDescriptorBehind() throws Exception {
+        drive(BlockOptions.defaults()).close();
+        int before = descriptors();
+        for (int session = 0; session < 10; session++) {
+            drive(BlockOptions.defaults().withQueues(1 + session % QUEUES)).close();
+        }
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        while (descriptors() > before && System.nanoTime() < deadline) {
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+        }
+        assertThat(descriptors()).isLessThanOrEqualTo(before);
+    }
+
+    private static int descriptors() {
+        return new File("/proc/self/fd").list().length;
     }
 
     @Test
