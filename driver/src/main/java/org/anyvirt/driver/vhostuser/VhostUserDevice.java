@@ -30,6 +30,9 @@ import org.anyvirt.virtio.spec.Features;
 public final class VhostUserDevice implements RemoteDevice {
     private static final Logger LOG = System.getLogger(VhostUserDevice.class.getName());
 
+    /** A backend that hangs is left behind. */
+    private static final int CLOSE_TIMEOUT_MILLIS = 5000;
+
     private static final int ACKNOWLEDGE = 1;
     private static final int DRIVER = 2;
     private static final int DRIVER_OK = 4;
@@ -272,6 +275,7 @@ public final class VhostUserDevice implements RemoteDevice {
     @Override
     public void close() {
         try {
+            frontend.timeout(CLOSE_TIMEOUT_MILLIS);
             for (int index : vrings.keySet()) {
                 frontend.getVringBase(index);
             }

@@ -30,11 +30,16 @@ public final class VhostUserFrontend implements AutoCloseable {
      */
     public VhostUserFrontend(UnixSocket socket) throws IOException {
         this.channel = new MessageChannel(socket);
-        socket.setTimeout(TIMEOUT_MILLIS);
+        timeout(TIMEOUT_MILLIS);
     }
 
     public static VhostUserFrontend connect(Path path) throws IOException {
         return new VhostUserFrontend(UnixSocket.connect(path));
+    }
+
+    /** Limits how long a backend may take to read a request, or to answer it. */
+    public void timeout(int millis) throws IOException {
+        channel.socket().setTimeout(millis);
     }
 
     /** The socket below: for messages, or bytes, that no frontend should send. */

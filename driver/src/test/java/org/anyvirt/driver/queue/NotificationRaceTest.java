@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Timeout(120)
 class NotificationRaceTest {
-    private static final int ROUNDS = 60_000;
+    private static final int ROUNDS = 40_000;
     private static final int SPINS = 1 << 10;
 
     private final DriverChain chain = new DriverChain();
