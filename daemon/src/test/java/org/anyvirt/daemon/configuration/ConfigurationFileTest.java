@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class ConfigurationFileTest {
     private static final String GOOD =
@@ -121,6 +122,13 @@ final class ConfigurationFileTest {
         assertThatThrownBy(() -> read(text))
                 .isInstanceOf(ConfigurationException.class)
                 .hasMessageStartingWith(directory.resolve("test.yaml") + ":" + expected);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"two-disks.yaml", "many-options.yaml"})
+    void readsTheExamplesOfTheDocumentation(String example) throws Exception {
+        Path file = Path.of("..", "docs", "examples", example);
+        assertThat(ConfigurationFile.read(file).configuration().block()).hasSize(2);
     }
 
     @Test

@@ -3,6 +3,8 @@ package org.anyvirt.storage.file;
 import static org.anyvirt.linux.OpenFile.*;
 
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -30,6 +32,8 @@ record FileOpening(
         int blockSize,
         int memoryAlignment,
         boolean discards) {
+    private static final Logger LOG = System.getLogger(FileStore.class.getName());
+
     private static final int S_IFMT = 0170000;
     private static final int S_IFREG = 0100000;
     private static final int S_IFBLK = 0060000;
@@ -141,28 +145,36 @@ record FileOpening(
                 fd, stat.isBlockDevice(), size, capacity, blockSize, memoryAlignment, discards);
     }
 
-    /** The size that was asked for: that of a new or empty file, and what any other must have. */
+    /**
+     * A new or an empty file gets the size that was asked for. Any other keeps its own: it may have
+     * been resized while it was served, and must open again with the same configuration.
+     */
     private static long sized(
             FileStore.Options options, Fd fd, FileStat stat, long size, int blockSize)
             throws IOException {
         long asked = options.size();
+        if (size == asked) {
+            return size;
+        }
+        if (!stat.isRegular() || size != 0 || options.readOnly()) {
+            LOG.log(
+                    Level.WARNING,
+                    "file:{0}: it has {1} bytes; size={2} is for a file that is yet to be made",
+                    options.path(),
+                    Long.toString(size),
+                    Long.toString(asked));
+            return size;
+        }
         if (asked % blockSize != 0) {
             throw refused(
                     options.path(),
                     "size=%d: a multiple of its block size, %d, is expected"
                             .formatted(asked, blockSize));
         }
-        if (stat.isRegular() && size == 0 && !options.readOnly()) {
-            try {
-                truncate(fd, asked);
-            } catch (ErrnoException e) {
-                throw explained(options, e);
-            }
-        } else if (size != asked) {
-            throw refused(
-                    options.path(),
-                    "it has %d bytes, not size=%d; leave size out, and resize it once it is served"
-                            .formatted(size, asked));
+        try {
+            truncate(fd, asked);
+        } catch (ErrnoException e) {
+            throw explained(options, e);
         }
         return asked;
     }

@@ -21,7 +21,8 @@ import org.anyvirt.storage.StoreOptions;
 public final class FileStore implements BlockStore {
     /**
      * @param direct past the page cache (O_DIRECT)
-     * @param size in bytes, of a file that is to be made when there is none; null makes none
+     * @param size in bytes, of a file that is to be made when there is none; null makes none; a
+     *     file that is there keeps its own
      */
     public record Options(Path path, boolean direct, Long size, boolean readOnly)
             implements StoreOptions {

@@ -64,14 +64,14 @@ class FileOpeningTest {
     }
 
     @Test
-    void doesNotChangeTheSizeOfAFileThatHasOne() throws IOException {
-        Files.write(file, new byte[1024]);
-        assertRefused(
-                4096L,
-                false,
-                "it has 1024 bytes, not size=4096; leave size out, and resize it once it is"
-                        + " served");
-        assertThat(Files.size(file)).isEqualTo(1024);
+    void opensAFileThatWasResizedWithTheSizeItWasMadeWith() throws IOException {
+        try (FileStore store = open(4096L, false)) {
+            store.resize(8192);
+        }
+        try (FileStore store = open(4096L, false)) {
+            assertThat(store.capacity()).isEqualTo(8192);
+        }
+        assertThat(Files.size(file)).isEqualTo(8192);
     }
 
     @Test
