@@ -190,6 +190,9 @@ final class ActiveQueue implements Runner.Turn {
     }
 
     private void finish() {
+        if (whenStopped.isDone()) {
+            return;
+        }
         try {
             runner.detach(this);
             if (notificationFd >= 0) {

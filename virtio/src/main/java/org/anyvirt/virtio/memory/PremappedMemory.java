@@ -60,11 +60,8 @@ public final class PremappedMemory implements BusMemory {
             }
             long end = now.start(region) + now.size(region);
             region++;
-            // An end of 0 is 2^64: the range would wrap, and what is there is another range.
-            if (end == 0
-                    || region == now.count()
-                    || now.start(region) != end
-                    || !now.allows(region, access)) {
+            // A region that ends at 2^64 is the last: a range that would wrap is refused.
+            if (region == now.count() || now.start(region) != end || !now.allows(region, access)) {
                 into.truncate(before);
                 return Resolution.FAULT;
             }

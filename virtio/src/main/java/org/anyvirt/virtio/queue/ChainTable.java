@@ -197,10 +197,8 @@ final class ChainTable {
     void close() {
         release(blank);
         for (int head = 0; head < chains.length; head++) {
-            Chain chain = chains[head];
-            if (states.getAndSet(head, FREE) != FREE && !chain.ended) {
-                release(chain);
-                chain.ended = true;
+            if (states.getAndSet(head, FREE) != FREE) {
+                release(chains[head]);
             }
         }
         inFlight = 0;

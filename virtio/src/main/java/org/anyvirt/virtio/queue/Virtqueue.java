@@ -18,8 +18,11 @@ public interface Virtqueue {
      *
      * @param into receives the chains from index 0 on
      * @param max at most this many
-     * @return how many; fewer than there are while memory must first be mapped or copied
-     * @throws MalformedChainException when the driver breaks the specification's rules
+     * @return how many; fewer than there are while memory must first be mapped or copied, and then
+     *     the same chain comes first next time
+     * @throws MalformedChainException when the driver breaks the specification's rules, and from
+     *     then on each time; chains in flight can still be completed. Chains before the malformed
+     *     one are returned first
      */
     int take(Chain[] into, int max) throws MalformedChainException;
 
@@ -28,11 +31,14 @@ public interface Virtqueue {
      * of the runner's turn.
      *
      * @param written the bytes written to the device-writable part from its start
+     * @throws AssertionError when the chain is completed already, or is too short for {@code
+     *     written}: a defect of the device
      */
     void complete(Chain chain, long written);
 
     /**
-     * The same from any thread: hands the completion over to the runner and wakes it.
+     * The same from any thread: hands the completion over to the runner and wakes it. What is wrong
+     * with {@code written} shows on the runner's thread.
      *
      * @return false when the token is stale: completed before, or of a queue since stopped
      */
