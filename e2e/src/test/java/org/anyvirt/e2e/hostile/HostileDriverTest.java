@@ -27,8 +27,7 @@ class HostileDriverTest {
         attack.breaksRing(DISKS, kind, value);
     }
 
-    private static void breaksRequest(Kind kind, String value, Attack attack)
-            throws IOException {
+    private static void breaksRequest(Kind kind, String value, Attack attack) throws IOException {
         attack.breaksRequest(DISKS, kind, value);
     }
 
@@ -126,8 +125,7 @@ class HostileDriverTest {
     /** CVE-2022-2132: a header needs its bytes, and not one descriptor more or less. */
     @EachRing
     void breaksOnHeaderThatIsTooShort(Kind kind) throws IOException {
-        breaksRequest(
-                kind, "of 15 device-readable", s -> chain(s.readHeader().ofLength(15), null));
+        breaksRequest(kind, "of 15 device-readable", s -> chain(s.readHeader().ofLength(15), null));
     }
 
     @EachRing

@@ -3,18 +3,15 @@ package org.anyvirt.e2e.hostile;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.time.Duration;
 import org.anyvirt.driver.queue.DriverQueue;
 import org.anyvirt.driver.vhostuser.VhostUserDevice;
 import org.anyvirt.driver.vhostuser.Vring;
-import org.anyvirt.e2e.guest.Backends;
 import org.anyvirt.e2e.hostile.HostileSession.Kind;
 import org.anyvirt.linux.Poll;
 
 /** A started queue, into whose ring anything can be written. */
 final class HostileQueue {
     static final int SIZE = 16;
-    static final int PATIENCE_MILLIS = 20_000;
 
     private final RawRing ring;
     private final Vring vring;
@@ -57,22 +54,17 @@ final class HostileQueue {
 
     /** Waits until the device has used so many buffers since the start. */
     void awaitUsed(int count) throws IOException {
-        Backends.await(
-                Duration.ofMillis(PATIENCE_MILLIS), () -> ring.used() >= count || isBroken());
+        Patience.until(() -> ring.used() >= count || isBroken());
         assertThat(isBroken()).as("the device says that the queue is broken").isFalse();
         assertThat(ring.used()).as("buffers used").isEqualTo(count);
     }
 
-    /** Waits for the error descriptor, unless there is no patience. */
+    /** Waits for the error descriptor. */
     boolean awaitBroken() throws IOException {
-        return Poll.await(PATIENCE_MILLIS, vring.err().fd().number()) == 0;
+        return Poll.await(Patience.MILLIS, vring.err().fd().number()) == 0;
     }
 
-    boolean isBroken() {
-        try {
-            return Poll.await(0, vring.err().fd().number()) == 0;
-        } catch (IOException e) {
-            throw new AssertionError(e);
-        }
+    boolean isBroken() throws IOException {
+        return Poll.await(0, vring.err().fd().number()) == 0;
     }
 }

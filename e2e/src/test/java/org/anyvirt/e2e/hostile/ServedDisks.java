@@ -3,11 +3,9 @@ package org.anyvirt.e2e.hostile;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.time.Duration;
+import java.util.stream.Stream;
 import org.anyvirt.e2e.guest.AnyvirtDaemon;
-import org.anyvirt.e2e.guest.Backends;
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
@@ -23,10 +21,8 @@ final class ServedDisks
         implements BeforeAllCallback, BeforeEachCallback, AfterEachCallback, AfterAllCallback {
     static final long CAPACITY = 64 << 20;
 
-    private static final Duration PATIENCE = Duration.ofSeconds(20);
-
-    /** So many looks, 20 ms apart, at the same. */
-    private static final int STILL = 10;
+    /** So many looks, one or two to a millisecond, at the same. */
+    private static final int STILL = 100;
 
     private final String name;
     private final String[] disks;
@@ -90,33 +86,14 @@ final class ServedDisks
     }
 
     /** Waits for a line of the log that has all these parts. */
-    void awaitLogged(String... parts) {
-        Backends.await(PATIENCE, () -> isLogged(parts));
-        assertThat(isLogged(parts))
-                .as(
-                        "a line of the log with %s; logged was%n%s",
-                        String.join(" and ", parts), logged())
+    void awaitLogged(String... parts) throws IOException {
+        assertThat(Patience.until(() -> isLogged(parts)))
+                .as("a line of the log with %s; logged was%n%s", String.join(" and ", parts), log())
                 .isTrue();
     }
 
-    private boolean isLogged(String... parts) {
-        return logged().lines()
-                .anyMatch(line -> {
-                    for (String part : parts) {
-                        if (!line.contains(part)) {
-                            return false;
-                        }
-                    }
-                    return true;
-                });
-    }
-
-    private String logged() {
-        try {
-            return log();
-        } catch (IOException e) {
-            return e.getMessage();
-        }
+    private boolean isLogged(String... parts) throws IOException {
+        return log().lines().anyMatch(line -> Stream.of(parts).allMatch(line::contains));
     }
 
     /** The daemon is up, serves an honest driver on each disk, and holds what it held when idle. */
@@ -148,29 +125,23 @@ final class ServedDisks
     }
 
     /**
-     * Looks until all is as {@code expected}, or, when that is null, until nothing has changed for a
-     * while; or until patience ends.
+     * Looks until all is as {@code expected}, or, when that is null, until nothing has changed for
+     * a while; or until patience ends.
      */
-    private ProcessHoldings settled(ProcessHoldings expected) {
+    private ProcessHoldings settled(ProcessHoldings expected) throws IOException {
         ProcessHoldings[] last = {null};
         int[] unchanged = {0};
-        Backends.await(
-                PATIENCE,
-                () -> {
-                    ProcessHoldings now = holdings();
-                    unchanged[0] = now.equals(last[0]) ? unchanged[0] + 1 : 0;
-                    last[0] = now;
-                    return expected == null ? unchanged[0] == STILL : now.equals(expected);
-                });
+        Patience.until(() -> {
+            ProcessHoldings now = holdings();
+            unchanged[0] = now.equals(last[0]) ? unchanged[0] + 1 : 0;
+            last[0] = now;
+            return expected == null ? unchanged[0] == STILL : now.equals(expected);
+        });
         return last[0];
     }
 
     /** What the daemon holds now. */
-    ProcessHoldings holdings() {
-        try {
-            return ProcessHoldings.of(daemon.pid());
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+    ProcessHoldings holdings() throws IOException {
+        return ProcessHoldings.of(daemon.pid());
     }
 }

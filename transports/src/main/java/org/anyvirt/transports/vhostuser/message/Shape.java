@@ -33,6 +33,16 @@ public enum Shape {
         this.sizeMax = sizeMax;
     }
 
+    /** The fewest bytes. */
+    public int sizeMin() {
+        return sizeMin;
+    }
+
+    /** The most bytes. */
+    public int sizeMax() {
+        return sizeMax;
+    }
+
     /**
      * Reads a payload: the remaining bytes of {@code from}, all of them.
      *
