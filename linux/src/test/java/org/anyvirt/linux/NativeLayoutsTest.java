@@ -46,6 +46,9 @@ class NativeLayoutsTest {
             #include <sys/uio.h>
             #include <sys/un.h>
             #include <sys/vfs.h>
+            #ifndef BLOCK_URING_CMD_DISCARD /* linux/blkdev.h, from Linux 6.12 */
+            #define BLOCK_URING_CMD_DISCARD _IO(0x12, 0)
+            #endif
             int main(void) {
             """;
 

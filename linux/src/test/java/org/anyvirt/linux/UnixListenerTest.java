@@ -48,7 +48,7 @@ class UnixListenerTest {
             assertThatThrownBy(() -> UnixListener.bind(path, 0600))
                     .isInstanceOf(FileAlreadyExistsException.class)
                     .hasMessageContaining(path + ": another process listens on it")
-                    .hasMessageContaining("pid=" + ProcessHandle.current().pid());
+                    .hasMessageContaining("process " + ProcessHandle.current().pid());
             live.accept().close(); // the question whether it lives
             exchange(live);
         }
