@@ -14,8 +14,8 @@ import org.anyvirt.linux.NativeTransition;
 import org.anyvirt.virtio.device.Runner;
 
 /**
- * A runner that polls its turns while there is work, and for a bounded time after, then sleeps in
- * epoll.
+ * A runner that polls its turns while there is work, and for a bounded time after, which it tunes
+ * itself, then sleeps in epoll.
  *
  * <p>Data plane: one platform thread, which allocates nothing while it serves turns.
  *
@@ -56,7 +56,7 @@ public final class EpollRunner implements Runner, AutoCloseable {
     private static final Turn[] NO_TURNS = {};
 
     private final String name;
-    private final long spinNanos;
+    private final SpinTime spin;
     private final Epoll epoll;
     private final EventFd wakeUp;
     private final Thread thread;
@@ -72,14 +72,14 @@ public final class EpollRunner implements Runner, AutoCloseable {
      * Starts the thread.
      *
      * @param name the thread's
-     * @param spinNanos how long to poll after the last work before sleeping
+     * @param spinNanos how long to poll at most after the last work before sleeping
      */
     public EpollRunner(String name, long spinNanos) throws IOException {
         if (spinNanos < 0) {
             throw new IllegalArgumentException("cannot spin for " + spinNanos + " ns");
         }
         this.name = name;
-        this.spinNanos = spinNanos;
+        spin = new SpinTime(spinNanos);
         epoll = new Epoll();
         try {
             wakeUp = new EventFd();
@@ -194,7 +194,10 @@ public final class EpollRunner implements Runner, AutoCloseable {
                 return;
             }
             if (runTurns() > 0) {
-                idle = false;
+                if (idle) {
+                    idle = false;
+                    spin.idleFor(System.nanoTime() - idleSinceNanos);
+                }
                 continue;
             }
             long now = System.nanoTime();
@@ -202,7 +205,7 @@ public final class EpollRunner implements Runner, AutoCloseable {
                 idle = true;
                 idleSinceNanos = now;
             }
-            if (turns.length == 0 || now - idleSinceNanos >= spinNanos) {
+            if (turns.length == 0 || now - idleSinceNanos >= spin.nanos()) {
                 sleep();
             } else {
                 Thread.onSpinWait();
