@@ -70,9 +70,11 @@ public final class ControlServer implements AutoCloseable {
     }
 
     private void accept() {
+        boolean failing = false;
         while (socket.channel().isOpen()) {
             try {
                 SocketChannel client = socket.channel().accept();
+                failing = false;
                 if (conversations.size() >= limits.clients()) {
                     LOG.log(Level.WARNING, "control: more than {0} clients", limits.clients());
                     client.close();
@@ -82,7 +84,10 @@ public final class ControlServer implements AutoCloseable {
             } catch (ClosedChannelException e) {
                 return;
             } catch (IOException e) { // no descriptors left, perhaps: do not spin on it
-                LOG.log(Level.WARNING, "control: {0}", e.getMessage());
+                if (!failing) {
+                    LOG.log(Level.WARNING, "control: {0}", e.getMessage());
+                }
+                failing = true;
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(100));
             }
         }

@@ -1,6 +1,7 @@
 package org.anyvirt.daemon.command;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -13,15 +14,18 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import org.anyvirt.daemon.control.ControlConnection;
 import org.anyvirt.daemon.control.ControlRequest.Operation;
 import org.anyvirt.daemon.serving.DeviceStatus;
+import org.anyvirt.daemon.serving.DeviceStatus.QueueStatus;
 import org.anyvirt.daemon.serving.DeviceStatus.State;
 import org.anyvirt.driver.block.BlockDriver;
 import org.anyvirt.driver.block.BlockLoad;
 import org.anyvirt.driver.block.BlockOptions;
 import org.anyvirt.driver.block.LoadPlan;
+import org.anyvirt.driver.block.LoadResult;
 import org.anyvirt.driver.memory.GuestMemory;
 import org.anyvirt.driver.vhostuser.VhostUserDevice;
 import org.anyvirt.driver.vhostuser.VhostUserOptions;
@@ -231,6 +235,36 @@ final class ServiceTest {
             assertThat(control("--json list")).contains("\"state\" : \"connected\"");
             assertThat(control("shutdown")).isEmpty();
             assertThat(daemon.awaitEnd()).isZero();
+        }
+    }
+
+    @Test
+    void removesADeviceWhoseDriverDoesNotStop() throws Exception {
+        try (DaemonProcess daemon = serve().awaitLog("ready");
+                BlockDriver driver = drive("disk.sock")) {
+            LoadPlan plan = LoadPlan.random(0, 4096, 32, SIZE).withMillis(60_000);
+            FutureTask<LoadResult> load =
+                    new FutureTask<>(() -> new BlockLoad(plan, driver.queue(0)).run());
+            Thread.ofPlatform().daemon().start(load);
+            awaitCompleted(1000);
+            assertThat(control("remove disk0")).isEmpty();
+            assertThat(at("disk.sock")).doesNotExist();
+            assertThatThrownBy(load::get).hasRootCauseMessage("the backend has gone");
+            assertThat(list()).isEmpty();
+            String add =
+                    "add block --name disk0 --store file:%s/disk.img --on vhost-user:%s/2.sock";
+            control(add.formatted(directory, directory));
+            try (BlockDriver next = drive("2.sock")) {
+                next.disk().write(0, new byte[4096]);
+            }
+            assertThat(daemon.process().isAlive()).isTrue();
+        }
+    }
+
+    private void awaitCompleted(long requests) throws IOException {
+        long completed = 0;
+        while (completed < requests) {
+            completed = list().getFirst().queues().stream().mapToLong(QueueStatus::completed).sum();
         }
     }
 

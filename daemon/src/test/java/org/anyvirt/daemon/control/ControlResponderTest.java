@@ -34,12 +34,13 @@ final class ControlResponderTest {
     void answersAsTheDocumentationSays() {
         assertThat(responder.apply("{\"list\":{}}"))
                 .isEqualTo(
-                        "{\"devices\":[{\"name\":\"disk0\",\"type\":\"block\",\"state\":\"waiting\","
-                            + "\"on\":\"vhost-user:/tmp/x\",\"store\":\"memory:1M\","
-                            + "\"capacity\":1048576,\"read-only\":true,"
-                            + "\"counters\":{\"reads\":7},\"queues-offered\":16,"
-                            + "\"queues\":[{\"index\":0,\"completed\":10,\"in-flight\":2,"
-                            + "\"notifications-sent\":3,\"notifications-suppressed\":4}]}]}");
+                        "{\"devices\":[{\"name\":\"disk0\",\"type\":\"block\","
+                                + "\"state\":\"waiting\","
+                                + "\"on\":\"vhost-user:/tmp/x\",\"store\":\"memory:1M\","
+                                + "\"capacity\":1048576,\"read-only\":true,"
+                                + "\"counters\":{\"reads\":7},\"queues-offered\":16,"
+                                + "\"queues\":[{\"index\":0,\"completed\":10,\"in-flight\":2,"
+                                + "\"notifications-sent\":3,\"notifications-suppressed\":4}]}]}");
     }
 
     @Test
