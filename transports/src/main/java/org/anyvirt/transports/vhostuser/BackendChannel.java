@@ -1,5 +1,6 @@
 package org.anyvirt.transports.vhostuser;
 
+import java.io.EOFException;
 import java.io.IOException;
 import org.anyvirt.linux.UnixSocket;
 import org.anyvirt.transports.vhostuser.message.BackendRequest;
@@ -55,11 +56,12 @@ final class BackendChannel implements AutoCloseable {
      * Takes the frontend's answer.
      *
      * @return 0 for success
+     * @throws EOFException when the frontend has closed the channel, as before it goes
      */
     long receive() throws IOException, MalformedMessageException {
         try (Incoming reply = connection.receive()) {
             if (reply == null) {
-                throw new IOException("the frontend closed the backend's channel");
+                throw new EOFException("the frontend closed it");
             }
             Header header = reply.header();
             if (!awaitingReply

@@ -2,6 +2,7 @@ package org.anyvirt.transports.vhostuser;
 
 import static org.anyvirt.transports.vhostuser.message.ProtocolFeature.*;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -227,7 +228,9 @@ final class Session {
     }
 
     private void loseChannel(Exception reason) {
-        LOG.log(Level.WARNING, "{0}: backend channel closed: {1}", name, reason.getMessage());
+        // A frontend that goes closes its two connections one after the other.
+        Level level = reason instanceof EOFException ? Level.DEBUG : Level.WARNING;
+        LOG.log(level, "{0}: backend channel closed: {1}", name, reason.getMessage());
         closeChannel();
     }
 
