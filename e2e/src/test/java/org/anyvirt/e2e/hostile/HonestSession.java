@@ -16,12 +16,14 @@ import org.anyvirt.virtio.spec.FeatureBits;
 /**
  * The sessions between the attacks, with a driver that keeps every rule.
  *
- * <p>The start of a disk is {@link #fill}ed once, and never the target of an attack: whoever finds
- * it changed has found a request that went astray.
+ * <p>A part of a disk is {@link #fill}ed once, and never the target of an attack: whoever finds it
+ * changed has found a request that went astray.
  */
 final class HonestSession {
-    /** What no attack may touch, in bytes from the start of the disk. */
-    static final int UNTOUCHABLE = 1 << 20;
+    /** Where that part is, in bytes: at no number that an attack might stumble on. */
+    static final long UNTOUCHABLE = (48 << 20) + (1 << 15);
+
+    private static final int UNTOUCHABLE_SIZE = 1 << 20;
 
     /** Where attacks write, in bytes. */
     static final long TARGET = 2L << 20;
@@ -35,7 +37,7 @@ final class HonestSession {
     /** Writes what {@link #check} expects. */
     static void fill(Path socket) throws IOException {
         try (BlockDriver driver = start(socket, false)) {
-            driver.disk().write(0, pattern(0, UNTOUCHABLE));
+            driver.disk().write(UNTOUCHABLE, pattern(0, UNTOUCHABLE_SIZE));
         }
     }
 
@@ -44,9 +46,9 @@ final class HonestSession {
         int session = SESSIONS.incrementAndGet();
         try (BlockDriver driver = start(socket, session % 2 == 0)) {
             Disk disk = driver.disk();
-            assertThat(disk.read(0, UNTOUCHABLE))
+            assertThat(disk.read(UNTOUCHABLE, UNTOUCHABLE_SIZE))
                     .as("what nobody has written to")
-                    .isEqualTo(pattern(0, UNTOUCHABLE));
+                    .isEqualTo(pattern(0, UNTOUCHABLE_SIZE));
             byte[] fresh = pattern(session, OWN_SIZE);
             disk.write(OWN, fresh);
             disk.flush();

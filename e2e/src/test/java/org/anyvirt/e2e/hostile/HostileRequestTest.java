@@ -169,9 +169,9 @@ class HostileRequestTest {
                 .isIn((int) VIRTIO_BLK_S_IOERR, (int) VIRTIO_BLK_S_UNSUPP);
     }
 
-    /** The other segment is of what {@link HostileSession} never writes to. */
+    /** The other segment is of what {@link HonestSession} finds changed if it is done. */
     private int segments(int type, long sector, int sectors, int flags) throws IOException {
-        segment(0, 0, 8, 0);
+        segment(0, HonestSession.UNTOUCHABLE / 512, 8, 0);
         segment(1, sector, sectors, flags);
         return session.run(session.header(type, 0), session.out(32), session.status());
     }

@@ -14,6 +14,14 @@ import org.anyvirt.virtio.memory.UnmappedRangeException;
  *
  * <p>Data plane. The driver may change every byte at any moment. A read here happens once: a Java
  * local has one value, whatever the memory does later, so what was checked is what is used.
+ *
+ * <p>A peer may also take the memory away, and HotSpot's handler of that fault must know the
+ * instruction in order to go on behind it; of one that it does not know it makes the end of the
+ * process (JDK 25, x86-64). Such are exchanges of 16 and 8 bits, by which a method that is not yet
+ * compiled does opaque and release stores of those sizes, and {@code movslq}, the load of an int
+ * that is used as a long. So 16 bits are stored plainly, behind a fence where order matters, and an
+ * int stays an int. Whoever adds an access tests it with memory that is gone, interpreted and
+ * compiled.
  */
 final class RingAccess {
     private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
@@ -34,11 +42,12 @@ final class RingAccess {
     }
 
     static void putU16(MemorySegment ring, long at, int value) {
-        SHORT.setOpaque(ring, at, (short) value);
+        SHORT.set(ring, at, (short) value);
     }
 
     static void putU16Release(MemorySegment ring, long at, int value) {
-        SHORT.setRelease(ring, at, (short) value);
+        VarHandle.releaseFence();
+        SHORT.set(ring, at, (short) value);
     }
 
     static int u32(MemorySegment ring, long at) {
