@@ -186,7 +186,7 @@ final class MemoryTable implements AutoCloseable {
         }
         if ((region.guestAddress() - region.mmapOffset()) % ALIGNMENT != 0) {
             throw new RefusedException(
-                    "region %s: aligned to %d bytes in the guest and not in its file, or the reverse"
+                    "region %s: not aligned alike, to %d bytes, in the guest and in its file"
                             .formatted(region, ALIGNMENT));
         }
     }
