@@ -16,6 +16,7 @@ import org.anyvirt.e2e.guest.Machine;
 import org.anyvirt.e2e.guest.Places;
 import org.anyvirt.e2e.guest.RealGuest;
 import org.anyvirt.e2e.guest.Rings;
+import org.anyvirt.virtio.spec.BlockLayout;
 import org.anyvirt.virtio.spec.Features;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -27,8 +28,8 @@ import org.junit.jupiter.api.TestInfo;
 @RealGuest
 class LinuxDiskTest {
     private static final int MIB = 1 << 20;
-    private static final int BLK_F_DISCARD = 13;
-    private static final int BLK_F_WRITE_ZEROES = 14;
+    private static final int DISCARDS = 12;
+    private static final int FLUSHES = 16;
 
     private Path file;
     private Backend backend;
@@ -60,8 +61,8 @@ class LinuxDiskTest {
     void negotiatesWhatWasAsked(TestInfo test) throws IOException {
         Features features = guest.features("vda");
         assertThat(Rings.chosen(features)).isEqualTo(Rings.DEFAULT.expected());
-        assertThat(features.has(BLK_F_DISCARD)).isTrue();
-        assertThat(features.has(BLK_F_WRITE_ZEROES)).isTrue();
+        assertThat(features.has(BlockLayout.VIRTIO_BLK_F_DISCARD)).isTrue();
+        assertThat(features.has(BlockLayout.VIRTIO_BLK_F_WRITE_ZEROES)).isTrue();
         Witness.linux(guest)
                 .saw(test, "VIRTIO_F_VERSION_1", "VIRTIO_F_INDIRECT_DESC", "VIRTIO_F_EVENT_IDX");
     }
@@ -116,6 +117,9 @@ class LinuxDiskTest {
     @Order(4)
     void zeroesARangeAndNoByteMore(TestInfo test) throws IOException {
         String before = HostFile.sha256(file, 102L * MIB, 2L * MIB);
+        // Without it Linux would write zeros, and nothing be shown.
+        String most = guest.run("cat /sys/block/vda/queue/write_zeroes_max_bytes");
+        assertThat(Long.parseLong(most)).isPositive();
         guest.run("/usr/bin/blkdiscard --zeroout --offset 100MiB --length 2MiB /dev/vda");
         assertThat(HostFile.isZero(file, 100L * MIB, 2L * MIB)).isTrue();
         assertThat(HostFile.sha256(file, 102L * MIB, 2L * MIB)).isEqualTo(before);
@@ -136,7 +140,14 @@ class LinuxDiskTest {
                         """);
         guest.run("/usr/bin/e2fsck -fn /dev/vda");
         assertFileIntact();
+        assertThat(sent(FLUSHES)).isPositive();
         Witness.linux(guest).saw(test, "VIRTIO_BLK_F_FLUSH", "VIRTIO_BLK_T_FLUSH");
+    }
+
+    /** How many requests of a kind Linux has sent: a field of the disk's `stat`, from 1. */
+    private long sent(int field) throws IOException {
+        return Long.parseLong(
+                guest.run("awk '{ print $%d }' /sys/block/vda/stat".formatted(field)));
     }
 
     private void assertFileIntact() throws IOException {
@@ -161,6 +172,7 @@ class LinuxDiskTest {
                 """);
         long full = HostFile.allocated(file);
         guest.run("rm /mnt/junk; sync; /usr/bin/fstrim /mnt; umount /mnt");
+        assertThat(sent(DISCARDS)).isPositive();
         assertThat(HostFile.allocated(file)).isLessThan(full - 30L * MIB);
         assertFileIntact();
         guest.run("/usr/bin/e2fsck -fn /dev/vda");
@@ -195,6 +207,7 @@ class LinuxDiskTest {
         guest.run("dd if=/dev/urandom of=/dev/vda bs=1M seek=383 count=1 oflag=direct 2>/dev/null");
         assertThat(HostFile.isZero(file, 383L * MIB, MIB)).isFalse();
         Witness.linux(guest).saw(test, "live resize");
+        Witness.qemu("vhost-user-blk-pci").saw(test, "vhost-user backend CONFIG_CHANGE_MSG");
     }
 
     @Test
@@ -208,7 +221,7 @@ class LinuxDiskTest {
     @Test
     @Order(10)
     void theDiskIsThereAfterAnotherQemuStarts(TestInfo test) throws IOException {
-        Witness.qemuSaw(test, guest);
+        Witness.qemu("vhost-user-blk-pci").sawMessages(test, guest);
         guest.quit();
         guest.close();
         guest = start("linux-disk-again");

@@ -87,7 +87,7 @@ class LinuxRingsTest {
         if (rings.queues() > 1) {
             fio.saw(test, "VIRTIO_BLK_F_MQ");
         }
-        Witness.qemuSaw(test, guest);
+        Witness.qemu("vhost-user-blk-pci").sawMessages(test, guest);
     }
 
     /** Used buffer notifications that each of the disk's queues has had. */

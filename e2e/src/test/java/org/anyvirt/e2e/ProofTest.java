@@ -39,6 +39,7 @@ class ProofTest {
                     "VIRTIO_BLK_T_GET_ID",
                     "VIRTIO_BLK_F_RO",
                     "live resize",
+                    "vhost-user backend CONFIG_CHANGE_MSG",
                     "reset and a second start",
                     "the next frontend after one has gone",
                     "several devices in one process",

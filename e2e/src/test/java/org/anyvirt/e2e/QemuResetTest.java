@@ -38,7 +38,7 @@ class QemuResetTest {
                 assertThat(guest.awaitMessage(RESET_DEVICE, DEADLINE)).isTrue();
                 guest.monitor("system_reset", Map.of());
                 guest.quit();
-                Witness.qemuSaw(test, guest);
+                Witness.qemu("vhost-user-scsi-pci").sawMessages(test, guest);
             }
             try (VhostUserFrontend next = VhostUserFrontend.connect(backend.socket())) {
                 assertThat(next.getFeatures()).as(backend.log()).isNotZero();

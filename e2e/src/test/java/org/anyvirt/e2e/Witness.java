@@ -1,7 +1,6 @@
 package org.anyvirt.e2e;
 
 import java.io.IOException;
-import java.util.Set;
 import org.anyvirt.driver.Proof;
 import org.anyvirt.e2e.guest.Backends;
 import org.anyvirt.e2e.guest.Fio;
@@ -32,9 +31,12 @@ record Witness(String name, String version) {
         return new Witness("OVMF", packageVersion("ovmf"));
     }
 
-    private static Witness qemu() {
+    /**
+     * @param model the frontend, such as {@code vhost-user-blk-pci}
+     */
+    static Witness qemu(String model) {
         String line = Backends.firstLine("qemu-system-x86_64", "--version");
-        return new Witness("QEMU", line.replaceAll(".* version (\\S+).*", "$1"));
+        return new Witness("QEMU " + model, line.replaceAll(".* version (\\S+).*", "$1"));
     }
 
     private static String packageVersion(String name) {
@@ -53,17 +55,16 @@ record Witness(String name, String version) {
     }
 
     /** Records the vhost-user messages that QEMU has sent for a guest, and what they stand for. */
-    static void qemuSaw(TestInfo test, Guest guest) throws IOException {
-        Set<FrontendRequest> messages = guest.messages();
-        for (FrontendRequest message : messages) {
-            qemu().saw(test, "vhost-user " + message);
+    void sawMessages(TestInfo test, Guest guest) throws IOException {
+        for (FrontendRequest message : guest.messages()) {
+            saw(test, "vhost-user " + message);
             ProtocolFeature feature = message.protocolFeature();
             if (feature != null) {
-                qemu().saw(test, feature.name());
+                saw(test, feature.name());
             }
         }
         if (guest.askedForAcknowledgements()) {
-            qemu().saw(test, ProtocolFeature.VHOST_USER_PROTOCOL_F_REPLY_ACK.name());
+            saw(test, ProtocolFeature.VHOST_USER_PROTOCOL_F_REPLY_ACK.name());
         }
     }
 }

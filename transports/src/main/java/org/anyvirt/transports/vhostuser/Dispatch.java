@@ -66,10 +66,7 @@ final class Dispatch {
                     device.memoryChanged(
                             device.memoryTable().remove(((Payload.SingleRegion) payload).region()));
             case SET_VRING_NUM -> vring(payload).size(((VringState) payload).num());
-            case SET_VRING_ADDR -> {
-                Payload.VringAddress address = (Payload.VringAddress) payload;
-                device.vring(address.index()).address(address);
-            }
+            case SET_VRING_ADDR -> setVringAddress((Payload.VringAddress) payload);
             case SET_VRING_BASE -> vring(payload).base(((VringState) payload).num());
             case GET_VRING_BASE ->
                     reply = new VringState(((VringState) payload).index(), vring(payload).stop());
@@ -89,6 +86,10 @@ final class Dispatch {
             default -> throw new AssertionError(request);
         }
         return reply;
+    }
+
+    private void setVringAddress(Payload.VringAddress address) throws RefusedException {
+        device.vring(address.index()).address(address);
     }
 
     private void check(FrontendRequest request, Incoming message) throws RefusedException {
