@@ -33,12 +33,23 @@ public final class AnyvirtDaemon implements AutoCloseable {
      */
     public static AnyvirtDaemon serve(String name, String block, String... devices)
             throws IOException {
+        return serve(List.of(), name, block, devices);
+    }
+
+    /**
+     * The same.
+     *
+     * @param jvm more flags for the JVM
+     */
+    public static AnyvirtDaemon serve(
+            List<String> jvm, String name, String block, String... devices) throws IOException {
         Path folder = Places.shortFolder();
         Path configuration = folder.resolve("anyvirt.yaml");
         String text = "control: SOCKETS/control\nblock:\n" + block.indent(2);
         Files.writeString(configuration, text.replace("SOCKETS", folder.toString()));
         Path log = Places.logs().resolve(name + ".backend");
         List<String> command = command("serve", "--config", configuration.toString());
+        command.addAll(1, jvm);
         AnyvirtDaemon daemon = new AnyvirtDaemon(name, folder, Child.start(log, LIFE, command));
         try {
             for (String device : devices) {

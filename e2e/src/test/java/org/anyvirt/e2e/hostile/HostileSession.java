@@ -88,7 +88,18 @@ final class HostileSession implements AutoCloseable {
 
     static HostileSession open(ServedDisks disks, String disk, Kind kind, Features accepted)
             throws IOException {
-        VhostUserDevice device = connect(disks, disk);
+        return open(disks, disk, kind, accepted, threeRegions());
+    }
+
+    /**
+     * With any memory, which is closed with the session. Header, data and status, the three parts
+     * of the ring and what is allocated then take the regions by turns.
+     */
+    static HostileSession open(
+            ServedDisks disks, String disk, Kind kind, Features accepted, GuestMemory memory)
+            throws IOException {
+        VhostUserDevice device =
+                VhostUserDevice.connect(disks.socket(disk), memory, VhostUserOptions.DEFAULT);
         try {
             return new HostileSession(disks, disk, device, kind, accepted);
         } catch (IOException | RuntimeException e) {

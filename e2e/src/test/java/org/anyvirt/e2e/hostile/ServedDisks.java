@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.anyvirt.e2e.guest.AnyvirtDaemon;
 import org.junit.jupiter.api.extension.AfterAllCallback;
@@ -26,17 +29,37 @@ final class ServedDisks
 
     private final String name;
     private final String[] disks;
+    private final Set<String> inFiles = new HashSet<>();
+    private List<String> jvm = List.of();
     private AnyvirtDaemon daemon;
     private ProcessHoldings idle;
     private int logRead;
 
     /**
      * @param name of the daemon's log
-     * @param disks each in the memory of the daemon, with 4 queues of at most 256
+     * @param disks each in the memory of the daemon, with 4 queues
      */
     ServedDisks(String name, String... disks) {
         this.name = name;
         this.disks = disks;
+    }
+
+    /** Puts a disk into a file. */
+    ServedDisks withFile(String disk) {
+        inFiles.add(disk);
+        return this;
+    }
+
+    private String store(String disk) {
+        return inFiles.contains(disk)
+                ? "file:SOCKETS/%s.img,size=%d".formatted(disk, CAPACITY)
+                : "memory:" + CAPACITY;
+    }
+
+    /** Gives the daemon's JVM more flags. */
+    ServedDisks withJvm(String... flags) {
+        jvm = List.of(flags);
+        return this;
     }
 
     @Override
@@ -46,13 +69,13 @@ final class ServedDisks
             block.append(
                     """
                     %s:
-                      store: memory:%d
+                      store: %s
                       on: vhost-user:SOCKETS/%s
                       queues: 4
                     """
-                            .formatted(disk, CAPACITY, disk));
+                            .formatted(disk, store(disk), disk));
         }
-        daemon = AnyvirtDaemon.serve("hostile-" + name, block.toString(), disks);
+        daemon = AnyvirtDaemon.serve(jvm, "hostile-" + name, block.toString(), disks);
         for (String disk : disks) {
             HonestSession.fill(socket(disk));
         }

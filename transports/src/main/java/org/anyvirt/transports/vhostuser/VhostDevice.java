@@ -297,7 +297,7 @@ final class VhostDevice implements AutoCloseable {
         } catch (UnmappedRangeException | IllegalArgumentException | UncheckedIOException e) {
             throw new RefusedException("vring %d: %s".formatted(index, e.getMessage()), e);
         } catch (InternalError e) {
-            throw new RefusedException("vring %d: its memory is gone: %s".formatted(index, e), e);
+            throw memoryGone(index, e);
         }
     }
 
@@ -319,9 +319,17 @@ final class VhostDevice implements AutoCloseable {
             int usedIndex = used.get(ValueLayout.JAVA_SHORT_UNALIGNED, 0) & 0xffff;
             NativeTransition.cross();
             return new QueuePosition(base & 0xffff, usedIndex);
-        } catch (UnmappedRangeException | InternalError e) {
+        } catch (UnmappedRangeException e) {
             throw new RefusedException("vring %d: %s".formatted(index, e.getMessage()), e);
+        } catch (InternalError e) {
+            throw memoryGone(index, e);
         }
+    }
+
+    /** What the frontend truncated is found to be missing. */
+    private static RefusedException memoryGone(int index, InternalError fault) {
+        return new RefusedException(
+                "vring %d: its memory is gone: %s".formatted(index, fault.getMessage()), fault);
     }
 
     /** The base that a position is. */
