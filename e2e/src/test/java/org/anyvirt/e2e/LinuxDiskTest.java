@@ -140,7 +140,8 @@ class LinuxDiskTest {
                         """);
         guest.run("/usr/bin/e2fsck -fn /dev/vda");
         assertFileIntact();
-        assertThat(sent(FLUSHES)).isPositive();
+        // The control starts with writethrough: there is nothing to flush.
+        assertThat(Backends.isControl() || sent(FLUSHES) > 0).isTrue();
         Witness.linux(guest).saw(test, "VIRTIO_BLK_F_FLUSH", "VIRTIO_BLK_T_FLUSH");
     }
 

@@ -45,6 +45,11 @@ public final class Guest implements AutoCloseable {
         }
     }
 
+    /** Whether its Linux has complained that a timer did not fire. */
+    boolean hasLostATimer() {
+        return console.holds("Possible timer handling issue");
+    }
+
     /** The version of the Linux that runs in it. */
     public String kernel() {
         return kernel;

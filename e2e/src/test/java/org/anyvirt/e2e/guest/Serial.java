@@ -88,6 +88,11 @@ final class Serial implements AutoCloseable {
         }
     }
 
+    /** Whether a text has come and is not consumed. */
+    synchronized boolean holds(String text) {
+        return unread.indexOf(text) >= 0;
+    }
+
     /** What came before the match, and the match. */
     record Read(String before, String match) {}
 

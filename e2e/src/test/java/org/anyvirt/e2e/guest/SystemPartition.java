@@ -30,7 +30,7 @@ public final class SystemPartition {
         Path folder = Places.shortFolder();
         Path startup = folder.resolve("startup.nsh");
         Path tokenFile = folder.resolve("token");
-        String command = "vmlinuz.efi console=ttyS0 quiet panic=-1 efi=1 initrd=\\initrd";
+        String command = "vmlinuz.efi " + Machine.KERNEL_OPTIONS + " efi=1 initrd=\\initrd";
         Files.writeString(startup, "fs0:\r\n" + command + "\r\n");
         Files.writeString(tokenFile, token);
         tool("mformat", "-i", disk.toString(), "-F", "::");
