@@ -59,6 +59,12 @@ final class HostileQueue {
         assertThat(ring.used()).as("buffers used").isEqualTo(count);
     }
 
+    /** Waits until the device has used so many buffers, or broken the queue; whether it has not. */
+    boolean serves(int count) throws IOException {
+        Patience.until(() -> ring.used() >= count || isBroken());
+        return !isBroken();
+    }
+
     /** Waits for the error descriptor. */
     boolean awaitBroken() throws IOException {
         return Poll.await(Patience.MILLIS, vring.err().fd().number()) == 0;
